@@ -1,0 +1,81 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""SIGTERM: what was answered is exported, and the end comes in time."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+from conftest import HOST, Api, free_port
+
+from traced_api.__main__ import FLUSH_SECONDS
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_stop_flushes_at_once(start: Callable[..., Api], number: signal.Signals) -> None:
+    api = start()
+    api.get("/api/v1/users/b")
+    began = time.monotonic()
+    api.process.send_signal(number)
+    assert api.process.wait(10) == 0
+    assert time.monotonic() - began < 2
+    assert len(api.stdout.read_text().splitlines()) == 2
+    assert "stopping" in api.log()
+
+
+def test_every_answered_request_is_exported_when_stopped_under_load(start: Callable[..., Api]) -> None:
+    api = start()
+    answered: list[str] = []
+
+    def ask(worker: int) -> None:
+        for number in range(1, 100_000):
+            trace = f"{worker:016x}{number:016x}"
+            try:
+                status, _ = api.get("/api/v1/users/a", traceparent=f"00-{trace}-{number:016x}-01")
+            except OSError:
+                return
+            assert status == 400
+            answered.append(f"0x{trace}")
+
+    workers = [threading.Thread(target=ask, args=(number,)) for number in range(1, 5)]
+    for worker in workers:
+        worker.start()
+    time.sleep(1)
+    spans = api.spans()
+    for worker in workers:
+        worker.join()
+    exported = {span["context"]["trace_id"] for span in spans if span["name"] == "user.Find"}
+    assert len(answered) > 50
+    assert set(answered) <= exported
+
+
+def test_no_collector_and_no_reader_hold_up_neither_requests_nor_the_stop(start: Callable[..., Api]) -> None:
+    reader, full = os.pipe()
+    with closing(socket.create_server((HOST, 0))) as silent:  # takes the connection, never answers
+        apis = [
+            start(TYPE="http", JAEGER=f"{HOST}:{free_port()}"),
+            start(TYPE="http", JAEGER=f"{HOST}:{silent.getsockname()[1]}"),
+            start(stdout=full),
+        ]
+        os.close(full)
+        began = time.monotonic()
+        for api in apis:
+            for _ in range(100):
+                assert api.get("/api/v1/users/b") == (200, b"")
+        assert time.monotonic() - began < 10
+        began = time.monotonic()
+        for api in apis:
+            api.process.send_signal(signal.SIGTERM)
+            api.process.send_signal(signal.SIGTERM)
+        assert [api.process.wait(FLUSH_SECONDS + 5) for api in apis] == [0, 0, 0]
+        assert time.monotonic() - began < FLUSH_SECONDS + 3
+    os.close(reader)
+    for api in apis:
+        assert "not all spans could be exported within 5 s" in api.log()
