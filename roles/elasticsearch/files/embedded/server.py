@@ -317,6 +317,8 @@ def clock_environment(clock: Path) -> dict[str, str]:
         "FAKETIME_TIMESTAMP_FILE": str(clock.resolve()),
         "FAKETIME_NO_CACHE": "1",
         "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+        # Without this every timed wait of the JVM returns at once, and its threads spin (0.9.10).
+        "FAKETIME_FORCE_MONOTONIC_FIX": "0",
     }
 
 
@@ -350,13 +352,15 @@ def require_java(java: str, minimum: int) -> str:
 
 def require_free_port(host: str, port: int) -> None:
     """Raise ServerError when nothing can listen on host:port."""
+    if not 0 < port < 65536:
+        raise ServerError(f"The port {port} is not between 1 and 65535.")
     try:
         family, kind, protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
         with socket.socket(family, kind, protocol) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind(address)
-    except (OSError, OverflowError) as error:
-        reason = getattr(error, "strerror", None) or error
+    except OSError as error:
+        reason = error.strerror or error
         raise ServerError(
             f"Nothing can listen on {host}:{port}: {reason}; stop what holds it, or choose another port."
         ) from error
@@ -370,7 +374,7 @@ def require_free_data(home: Path) -> None:
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise ServerError(
-                    f"A running server holds the data folder {home} (fuser {path} names it): stop that one first."
+                    f"A running server holds the data folder {home} (fuser '{path}' names it): stop that one first."
                 ) from error
 
 

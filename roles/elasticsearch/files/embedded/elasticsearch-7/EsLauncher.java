@@ -38,7 +38,8 @@ public final class EsLauncher {
             while (cause.getCause() != null) {
                 cause = cause.getCause();
             }
-            System.err.println("Elasticsearch could not start: " + failure.getMessage() + " (" + cause + ")");
+            String reason = failure == cause ? "" : " (" + cause.getMessage() + ")";
+            System.err.println("Elasticsearch could not start: " + failure.getMessage() + reason);
             System.exit(1);
         }
         System.out.println("started " + ProcessHandle.current().pid());
