@@ -10,9 +10,9 @@ import sys
 from contextlib import closing
 
 import pytest
-from conftest import HOST, process_environment
-
 from traced_api.config import Config, ConfigError, from_environment
+
+from app.tests.service import HOST, process_environment
 
 COMPLETE = {
     "HOST": "0.0.0.0",
@@ -68,7 +68,7 @@ def test_defaults_stand_for_what_is_absent_or_empty(unset: dict[str, str]) -> No
         ("HOST", "localhost"),
         ("PORT", "1"),
         ("PORT", "65535"),
-        ("SVC", "kullanıcı"),
+        ("SVC", "müşteriler"),
         ("JAEGER", "127.0.0.1:4318"),
         ("JAEGER", "[::1]:4318"),
         ("JAEGER", "jaeger_collector:4318"),
@@ -122,7 +122,9 @@ def test_wrong_values(name: str, value: str) -> None:
         from_environment(COMPLETE | {name: value})
     (problem,) = caught.value.problems
     assert problem.startswith(f"{name} is ")
-    assert problem.isascii() and problem.isprintable() and len(problem) < 250
+    assert problem.isascii()
+    assert problem.isprintable()
+    assert len(problem) < 250
 
 
 def test_all_faults_are_told_at_once_with_exit_code_2() -> None:

@@ -8,12 +8,12 @@ from collections.abc import Callable
 
 import pytest
 from bottle import Bottle
-from conftest import Api, Span
 from opentelemetry import baggage, propagate
 from opentelemetry.propagators.composite import CompositePropagator
-
 from traced_api import tracing
 from traced_api.config import from_environment
+
+from app.tests.service import Api, Span
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"

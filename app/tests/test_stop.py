@@ -13,9 +13,9 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-from conftest import HOST, Api, free_port
-
 from traced_api.__main__ import FLUSH_SECONDS
+
+from app.tests.service import HOST, Api, free_port
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

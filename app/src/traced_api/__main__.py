@@ -64,7 +64,8 @@ def _end_on_signals() -> None:
 def _described(settings: config.Config) -> str:
     target = f"http://{settings.collector}/v1/traces" if settings.exporter == "http" else "stdout"
     where = f"[{settings.host}]" if ":" in settings.host else settings.host
-    return f"{settings.service} {settings.version} listens on http://{where}:{settings.port}, spans go to {target}"
+    name = f"{settings.service} {settings.version}"
+    return f"{name} listens on http://{where}:{settings.port}, spans go to {target}"
 
 
 def _refuse(code: int, problems: tuple[str, ...] | list[str]) -> int:

@@ -80,7 +80,7 @@ def record_error(failed: trace.Span, error: Exception) -> None:
 
 
 def _carrier(environ: Mapping[str, str]) -> dict[str, str]:
-    """The headers that the propagators read, undecoded: Bottle's own mapping raises on bytes that are not UTF-8."""
+    """The headers that the propagators read. Bottle's own mapping raises on bytes that are not UTF-8."""
     keys = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in propagate.get_global_textmap().fields}
     return {name: environ[key] for name, key in keys.items() if key in environ}
 
