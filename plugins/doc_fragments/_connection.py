@@ -1,0 +1,90 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""How to reach Elasticsearch or OpenSearch. The spec is connection_spec() in module_utils/_argspec.py."""
+
+from __future__ import annotations
+
+
+class ModuleDocFragment:
+    """Connection options, the same in every module."""
+
+    DOCUMENTATION = r"""
+options:
+  server_urls:
+    description:
+      - URLs of the nodes of one Elasticsearch (7.17 to 9) or OpenSearch (1 to 3) cluster, as in Jaeger's C(--es.server-urls).
+      - Without a port, 80 or 443 is used, as by Jaeger.
+      - Credentials are not allowed in it, see O(username).
+      - Falls back to the environment variable E(ES_SERVER_URLS) (separated by commas).
+    type: list
+    elements: str
+    required: true
+    aliases: [url, hosts]
+  username:
+    description:
+      - User for basic authentication (Jaeger's C(--es.username)).
+      - Falls back to E(ES_USERNAME).
+    type: str
+  password:
+    description:
+      - Password for basic authentication (Jaeger's C(--es.password)).
+      - Falls back to E(ES_PASSWORD).
+    type: str
+  password_file:
+    description:
+      - File that holds the password. White space around it is cut off.
+      - Falls back to E(ES_PASSWORD_FILE).
+    type: path
+  api_key:
+    description:
+      - API key, encoded as the server's create call returns it.
+      - Falls back to E(ES_API_KEY).
+    type: str
+  api_key_file:
+    description:
+      - File that holds the API key.
+      - Falls back to E(ES_API_KEY_FILE).
+    type: path
+  bearer_token:
+    description:
+      - Bearer token.
+      - Falls back to E(ES_BEARER_TOKEN).
+    type: str
+  bearer_token_file:
+    description:
+      - File that holds the bearer token (Jaeger's C(--es.token-file)).
+      - Falls back to E(ES_TOKEN_FILE).
+    type: path
+  ca_path:
+    description:
+      - File with the certificates of the authorities to trust, in PEM form (Jaeger's C(--es.tls.ca)).
+      - Falls back to E(ES_TLS_CA).
+    type: path
+  client_cert:
+    description:
+      - File with the client certificate, in PEM form (Jaeger's C(--es.tls.cert)).
+      - Falls back to E(ES_TLS_CERT).
+    type: path
+  client_key:
+    description:
+      - File with the private key of O(client_cert), in PEM form (Jaeger's C(--es.tls.key)).
+      - Falls back to E(ES_TLS_KEY).
+    type: path
+  validate_certs:
+    description: Whether to check the server's certificate (the opposite of Jaeger's C(--es.tls.skip-host-verify)).
+    type: bool
+    default: true
+  timeout:
+    description: How long to wait for one answer, in seconds (Jaeger's C(--timeout)).
+    type: int
+    default: 120
+  retries:
+    description:
+      - How often a read is repeated when no answer comes or the answer is 429, 502, 503 or 504, with a growing pause.
+      - A request that changes something is never repeated blindly. The state is read again first.
+    type: int
+    default: 3
+requirements:
+  - elasticsearch (Python library) >= 8.19, < 9
+  - opensearch-py >= 3.0, < 4 (only for OpenSearch)
+"""

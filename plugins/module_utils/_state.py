@@ -1,0 +1,185 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# PRIVATE to the collection tracestack.jaeger: not an interface, may change in any release.
+"""What a decision needs to know of a cluster, as values. Nothing here talks to a server or reads a clock."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import IndexSet
+
+MILLISECOND = timedelta(milliseconds=1)
+EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
+# A birth that is still to come (check mode predicts an index): later than any cut-off.
+UNBORN = datetime.max.replace(tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True)
+class ClusterInfo:
+    """Who answered GET /. distribution is "elasticsearch" or "opensearch"."""
+
+    distribution: str
+    version: str
+
+    @property
+    def composable_templates(self) -> bool:
+        """Jaeger's tools use composable templates from Elasticsearch 8 on; OpenSearch prefers them from 2 on."""
+        return int(self.version.split(".")[0]) >= (2 if self.distribution == "opensearch" else 8)
+
+
+@dataclass(frozen=True)
+class Index:
+    """One index. aliases maps each alias to its is_write_index flag (None where the server has none)."""
+
+    name: str
+    created: datetime
+    aliases: Mapping[str, bool | None] = field(default_factory=dict)
+
+    def with_alias(self, alias: str, is_write_index: bool | None = None) -> Index:
+        """The index, behind one more alias."""
+        return replace(self, aliases={**self.aliases, alias: is_write_index})
+
+    def without_alias(self, alias: str) -> Index:
+        """The index, behind one alias less."""
+        return replace(self, aliases={name: flag for name, flag in self.aliases.items() if name != alias})
+
+
+@dataclass(frozen=True)
+class Template:
+    """An index template, in one form for all servers: settings are flat and all values are strings."""
+
+    name: str
+    index_patterns: tuple[str, ...]
+    settings: Mapping[str, str]
+    mappings: Mapping[str, Any]
+    aliases: Mapping[str, Any] = field(default_factory=dict)
+    priority: int = 0
+
+
+@dataclass(frozen=True)
+class State:
+    """All that was read of a cluster."""
+
+    indices: Mapping[str, Index]
+    templates: Mapping[str, Template] = field(default_factory=dict)
+
+    def put(self, *indices: Index) -> State:
+        """The state with these indices in it, in place of those of the same name."""
+        return replace(self, indices={**self.indices, **{index.name: index for index in indices}})
+
+    def drop(self, names: Iterable[str]) -> State:
+        """The state without these indices."""
+        gone = set(names)
+        return replace(
+            self, indices={name: index for name, index in self.indices.items() if name not in gone}
+        )
+
+    def behind(self, alias: str) -> list[Index]:
+        """The indices behind an alias."""
+        return [index for index in self.indices.values() if alias in index.aliases]
+
+    def write_index(self, alias: str) -> Index | None:
+        """The index that a write alias writes to: the flagged one, or the only one; None if there is none."""
+        behind = self.behind(alias)
+        flagged = [index for index in behind if index.aliases[alias]]
+        if flagged:
+            return flagged[0]
+        unflagged = [index for index in behind if index.aliases[alias] is None]
+        return unflagged[0] if len(unflagged) == 1 == len(behind) else None
+
+
+@dataclass(frozen=True)
+class Member:
+    """One index of a set. number is its generation, or None for a dated index.
+
+    written_until is the instant at which it stopped being written: the birth of its successor, or the end of
+    its day; None while it is written, and for the newest generation, which has no successor.
+    """
+
+    index: Index
+    number: int | None
+    readable: bool
+    is_write_index: bool
+    written_until: datetime | None
+
+
+@dataclass(frozen=True)
+class View:
+    """One index set within a state: what belongs to it by its exact name, in order of age, and what does not."""
+
+    state: State
+    index_set: IndexSet
+    generations: tuple[Member, ...]
+    dated: tuple[Member, ...]
+    strangers: tuple[str, ...]
+
+    @property
+    def write_index(self) -> Index | None:
+        """The one index that the write alias points to now."""
+        return self.state.write_index(self.index_set.write_alias)
+
+    @property
+    def newest_number(self) -> int:
+        """The highest generation there is; 0 if there is none."""
+        return max((member.number or 0 for member in self.generations), default=0)
+
+    @property
+    def concrete_alias(self) -> str | None:
+        """Name of an index that sits where an alias belongs (a collector wrote before init), or None."""
+        names = (self.index_set.write_alias, self.index_set.read_alias)
+        return next((name for name in names if name in self.state.indices), None)
+
+
+def view(state: State, index_set: IndexSet, now: datetime | None = None, separator: str = "-") -> View:
+    """Cut one index set out of a state. now tells which dated index is still being written."""
+    write_index = state.write_index(index_set.write_alias)
+    numbered: list[tuple[int, Index]] = []
+    dated: list[Member] = []
+    strangers: list[str] = []
+    for index in state.indices.values():
+        number = index_set.generation_of(index.name)
+        period = index_set.period_of(index.name, separator) if number is None else None
+        readable = index_set.read_alias in index.aliases
+        if number is not None:
+            numbered.append((number, index))
+        elif period is not None:
+            live = index is write_index or (now is not None and now <= period[1])
+            end = None if live else max(period[1], index.created)
+            dated.append(Member(index, None, readable, live, end))
+        elif _belongs(index, index_set):
+            strangers.append(index.name)
+    generations = _generations(numbered, write_index, index_set.read_alias)
+    dated.sort(key=lambda member: member.index.name)
+    return View(state, index_set, generations, tuple(dated), tuple(sorted(strangers)))
+
+
+def _generations(
+    numbered: list[tuple[int, Index]], write_index: Index | None, read_alias: str
+) -> tuple[Member, ...]:
+    """The generations in order, each written until the first birth after its own among those of a higher number.
+
+    A higher number that is older than the index itself (made or restored by hand) cannot have ended its writing.
+    """
+    members: list[Member] = []
+    later_births: list[datetime] = []
+    for number, index in sorted(numbered, key=lambda pair: pair[0], reverse=True):
+        place = bisect_left(later_births, index.created)
+        live = index is write_index
+        ended = later_births[place] if place < len(later_births) and not live else None
+        members.append(Member(index, number, read_alias in index.aliases, live, ended))
+        insort(later_births, index.created)
+    return tuple(reversed(members))
+
+
+def _belongs(index: Index, index_set: IndexSet) -> bool:
+    """Whether a name that does not parse is worth a word: it looks like the set's, or sits behind its aliases."""
+    if index_set.read_alias in index.aliases or index_set.write_alias in index.aliases:
+        return True
+    archive = IndexSet(index_set.prefix, "span-archive").base
+    other = index_set.record_type == "span" and index.name.startswith(f"{archive}-")
+    return index.name.startswith(f"{index_set.base}-") and not other

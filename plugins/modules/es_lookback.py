@@ -1,0 +1,153 @@
+#!/usr/bin/python
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+# GNU General Public License v3.0+ (see LICENSES/GPL-3.0-or-later.txt or https://www.gnu.org/licenses/gpl-3.0.txt)
+
+from __future__ import annotations
+
+DOCUMENTATION = r"""
+module: es_lookback
+short_description: Take old generations of Jaeger's indices out of the read alias
+description:
+  - Removes the read alias from the indices that are too old, as C(jaeger-es-rollover lookback) does. They can no longer be searched by
+    Jaeger, but are still stored.
+  - The write index always stays readable.
+version_added: 0.1.0
+author:
+  - tracestack contributors (@tracestack)
+extends_documentation_fragment:
+  - tracestack.jaeger._attributes
+  - tracestack.jaeger._connection
+  - tracestack.jaeger._index_set
+  - tracestack.jaeger._age
+options:
+  unit:
+    description:
+      - Unit of O(unit_count) (Jaeger's C(--unit)).
+      - The cut-off is reckoned in UTC as Jaeger does. V(seconds), V(minutes) and V(hours) count from now, cut down to the unit; V(days) and
+        V(weeks) from the coming midnight; V(months) and V(years) from the last one.
+    type: str
+    choices: [seconds, minutes, hours, days, weeks, months, years]
+    default: days
+  unit_count:
+    description: How many of O(unit) back Jaeger can search (Jaeger's C(--unit-count)).
+    type: int
+    default: 1
+seealso:
+  - module: tracestack.jaeger.es_rollover
+  - module: tracestack.jaeger.es_index_cleaner
+"""
+
+EXAMPLES = r"""
+- name: Let Jaeger search the last seven days
+  tracestack.jaeger.es_lookback:
+    server_urls: http://localhost:9200
+    index_prefix: prod
+    unit: days
+    unit_count: 7
+"""
+
+RETURN = r"""
+actions:
+  description: What was done, or would be done in check mode, in order.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - action: remove_alias
+      index: prod-jaeger-span-000001
+      alias: prod-jaeger-span-read
+      why: older than the cut-off 2026-06-04T00:00:00Z
+      index_prefix: prod
+      record_type: span
+skipped:
+  description: Indices that were considered and left alone, each with the reason.
+  returned: success
+  type: list
+  elements: dict
+  sample:
+    - index: prod-jaeger-span-000007
+      record_type: span
+      reason: still being written
+failures:
+  description: The index sets that failed, each with its message. The other sets were still worked on.
+  returned: always
+  type: list
+  elements: dict
+  sample: []
+cluster:
+  description: Who answered.
+  returned: success
+  type: dict
+  sample: {distribution: elasticsearch, version: 7.17.1}
+index_sets:
+  description:
+    - The state of each index set afterwards (predicted in check mode).
+    - Instants are ISO 8601 in UTC, null for what is not known yet.
+  returned: success
+  type: list
+  elements: dict
+  contains:
+    index_prefix: {description: The prefix; empty for none., type: str, returned: success}
+    record_type: {description: The record type., type: str, returned: success}
+    read_alias: {description: Name of the read alias., type: str, returned: success}
+    write_alias: {description: Name of the write alias., type: str, returned: success}
+    write_index: {description: The index behind the write alias., type: str, returned: success}
+    indices:
+      description: The indices of the set, oldest first.
+      type: list
+      elements: dict
+      returned: success
+      sample:
+        - index: prod-jaeger-span-000001
+          generation: 1
+          created: "2026-06-01T15:47:13.273Z"
+          written_until: "2026-06-03T00:05:00.120Z"
+          readable: true
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
+    ArgumentSpec,
+    age_spec,
+    connection_spec,
+    duration,
+    index_set_spec,
+    not_negative,
+)
+from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import UNITS, lookback_cutoff
+from ansible_collections.tracestack.jaeger.plugins.module_utils._module import Job, run_module
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import check_prefix, index_sets
+from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import AgeRule, Plan, plan_lookback
+from ansible_collections.tracestack.jaeger.plugins.module_utils._state import View
+
+
+def prepare(params: Mapping[str, Any]) -> Job:
+    """Check the options; plan each set by its cut-off."""
+    prefix = check_prefix(params["index_prefix"])
+    count = not_negative("unit_count", params["unit_count"])
+    ttl = duration("service_cache_ttl", params["service_cache_ttl"])
+
+    def plan(view: View, now: datetime) -> Plan:
+        cutoff = lookback_cutoff(now, params["unit"], count)
+        return plan_lookback(view, AgeRule.at(now, cutoff, params["age_from"], ttl))
+
+    return Job(index_sets(prefix, params["record_types"], params["archive"]), plan, clock=True)
+
+
+def main() -> None:
+    """Entry point of the module."""
+    own = ArgumentSpec(
+        {
+            "unit": {"type": "str", "choices": list(UNITS), "default": "days"},
+            "unit_count": {"type": "int", "default": 1},
+        }
+    )
+    run_module(connection_spec().merge(index_set_spec()).merge(age_spec()).merge(own), prepare)
+
+
+if __name__ == "__main__":
+    main()
