@@ -55,7 +55,7 @@ class Report:
 
     cluster: dict[str, str] = field(default_factory=dict)
     actions: list[Description] = field(default_factory=list)
-    skipped: list[dict[str, str]] = field(default_factory=list)
+    kept: list[dict[str, str]] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
     before: State = field(default_factory=lambda: State({}))
@@ -103,7 +103,7 @@ def run(cluster: Cluster, job: Job, check_mode: bool) -> Report:
     for index_set in job.index_sets:
         try:
             plan = job.plan(view(state, index_set, now, job.date_separator), now)
-            _note_skipped(report, index_set, plan)
+            _note_kept(report, index_set, plan)
             for action in plan.actions:
                 _do(cluster, action, index_set, check_mode, report)
         except JaegerStorageError as problem:
@@ -128,10 +128,10 @@ def _now(cluster: Cluster, report: Report) -> datetime:
     return min(ours, theirs)
 
 
-def _note_skipped(report: Report, index_set: IndexSet, plan: Plan) -> None:
-    report.skipped += [
-        {"index": skipped.index, "record_type": index_set.record_type, "reason": skipped.reason}
-        for skipped in plan.skipped
+def _note_kept(report: Report, index_set: IndexSet, plan: Plan) -> None:
+    report.kept += [
+        {"index": kept.index, "record_type": index_set.record_type, "reason": kept.reason}
+        for kept in plan.kept
     ]
 
 
@@ -146,7 +146,7 @@ def _do(cluster: Cluster, action: Action, index_set: IndexSet, check_mode: bool,
     else:
         subject = str(action.describe()[0].get("old_index") or action.describe()[0].get("index", ""))
         entry = {"index": subject, "record_type": index_set.record_type, "reason": outcome.reason}
-        report.skipped.append(entry)
+        report.kept.append(entry)
 
 
 def _apply(cluster: Cluster, action: Action, index_set: IndexSet) -> Outcome:
@@ -177,7 +177,7 @@ def _result(report: Report, job: Job) -> dict[str, Any]:
     return {
         "changed": bool(report.actions),
         "actions": report.actions,
-        "skipped": report.skipped,
+        "kept": report.kept,
         "failures": report.failures,
         "cluster": report.cluster,
         "index_sets": [

@@ -28,7 +28,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._state import In
 
 
 @dataclass(frozen=True)
-class Skipped:
+class Kept:
     """An index that was considered and left alone."""
 
     index: str
@@ -40,7 +40,7 @@ class Plan:
     """What to do to one index set, in order, and what is left alone."""
 
     actions: tuple[Action, ...] = ()
-    skipped: tuple[Skipped, ...] = ()
+    kept: tuple[Kept, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -122,7 +122,7 @@ def plan_lookback(view: View, rule: AgeRule) -> Plan:
     """Take what is too old out of the read alias."""
     _refuse_concrete_alias(view)
     old: list[tuple[str, str]] = []
-    skipped = _strangers(view)
+    kept = _strangers(view)
     for member in (*view.dated, *view.generations):
         if not member.readable or member.is_write_index:
             continue
@@ -130,24 +130,24 @@ def plan_lookback(view: View, rule: AgeRule) -> Plan:
         if reason is None:
             old.append((member.index.name, view.index_set.read_alias))
         else:
-            skipped.append(Skipped(member.index.name, reason))
+            kept.append(Kept(member.index.name, reason))
     why = f"older than the cut-off {_iso(rule.cutoff)}"
-    return Plan((UpdateAliases(why, remove=tuple(old)),) if old else (), tuple(skipped))
+    return Plan((UpdateAliases(why, remove=tuple(old)),) if old else (), tuple(kept))
 
 
 def plan_retention(view: View, rule: AgeRule, strategy: str, only_unreadable: bool) -> Plan:
     """Delete what is too old: generations (manual_rollover) or dated indices (periodic), never a write index."""
     _refuse_concrete_alias(view)
     old: list[str] = []
-    skipped = _strangers(view)
+    kept = _strangers(view)
     for member in view.dated if strategy == "periodic" else view.generations:
         reason = _keep(member, view, rule, only_unreadable)
         if reason is None:
             old.append(member.index.name)
         else:
-            skipped.append(Skipped(member.index.name, reason))
+            kept.append(Kept(member.index.name, reason))
     why = f"older than the cut-off {_iso(rule.cutoff)}"
-    return Plan(tuple(DeleteIndices(group, why) for group in batches(old)), tuple(skipped))
+    return Plan(tuple(DeleteIndices(group, why) for group in batches(old)), tuple(kept))
 
 
 def _keep(member: Member, view: View, rule: AgeRule, only_unreadable: bool) -> str | None:
@@ -210,9 +210,9 @@ def _refuse_concrete_alias(view: View) -> None:
         )
 
 
-def _strangers(view: View) -> list[Skipped]:
+def _strangers(view: View) -> list[Kept]:
     return [
-        Skipped(name, "its name is not that of a generation or a day of this set") for name in view.strangers
+        Kept(name, "its name is not that of a generation or a day of this set") for name in view.strangers
     ]
 
 

@@ -75,7 +75,7 @@ actions:
       why: older than the cut-off 2026-05-28T00:00:00Z
       index_prefix: prod
       record_type: span
-skipped:
+kept:
   description: Indices that were considered and left alone, each with the reason.
   returned: success
   type: list

@@ -97,7 +97,7 @@ actions:
       why: its conditions are met
       index_prefix: prod
       record_type: span
-skipped:
+kept:
   description: Indices that were considered and left alone, each with the reason.
   returned: success
   type: list

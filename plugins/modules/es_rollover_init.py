@@ -73,7 +73,7 @@ actions:
       why: the set has no index yet
       index_prefix: prod
       record_type: span
-skipped:
+kept:
   description: Indices that were considered and left alone, each with the reason.
   returned: success
   type: list
