@@ -22,7 +22,9 @@ import psutil
 
 def overlaps(bound: str, host: str) -> bool:
     """Whether a socket bound to one address keeps another from being bound."""
-    first, second = (ipaddress.ip_address("127.0.0.1" if name == "localhost" else name) for name in (bound, host))
+    first, second = (
+        ipaddress.ip_address("127.0.0.1" if name == "localhost" else name) for name in (bound, host)
+    )
     return first == second or first.is_unspecified or second.is_unspecified
 
 
@@ -46,7 +48,9 @@ def taken(host: str, own: int, variables: Iterable[tuple[str, int]]) -> list[str
     """One line for each variable whose port somebody else holds."""
     listening = [each for each in psutil.net_connections(kind="inet") if each.status == psutil.CONN_LISTEN]
     foreign = [
-        each for each in listening if overlaps(each.laddr.ip, host) and not (own and group_of(each.pid) == own)
+        each
+        for each in listening
+        if overlaps(each.laddr.ip, host) and not (own and group_of(each.pid) == own)
     ]
     return [
         f"port {port} ({variable}) is held by {name_of(each.pid)}"

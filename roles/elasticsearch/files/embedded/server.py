@@ -144,9 +144,7 @@ def build(wanted: Release, dist: Path) -> bool:
     stamp = inputs_hash(wanted)
     if is_built(target, stamp):
         return False
-    require_program("mvn", "Maven", "maven")
-    require_program("javac", "The Java compiler", "openjdk-17-jdk-headless")
-    require_java("java", wanted.family.minimum_java)
+    require_build_tools(wanted)
     with writable(dist):
         dist.mkdir(parents=True, exist_ok=True)
         lock = (dist / f".{wanted.name}.lock").open("w", encoding="utf-8")
@@ -246,7 +244,8 @@ def run_command(wanted: Release, dist: Path, node: Node) -> tuple[list[str], dic
     target = dist / wanted.name
     if not (target / STAMP).is_file():
         raise ServerError(
-            f"{wanted.name} is not built in {dist}: run server.py build --version {wanted.version} --dist {dist}."
+            f"{wanted.name} is not built in {dist}:"
+            f" run server.py build --version {wanted.version} --dist {dist}."
         )
     if not re.fullmatch(r"[1-9]\d*[kmgKMG]", node.heap):
         raise ServerError(f"The heap size {node.heap!r} is not a whole number with k, m or g, such as 512m.")
@@ -325,6 +324,21 @@ def clock_environment(clock: Path) -> dict[str, str]:
 # preflight
 
 
+def check(wanted: Release, dist: Path, java: str) -> None:
+    """Raise ServerError when the server could not be built, if it must be, or run."""
+    require_java(java, wanted.family.minimum_java)
+    if not is_built(dist / wanted.name, inputs_hash(wanted)):
+        require_build_tools(wanted)
+
+
+def require_build_tools(wanted: Release) -> None:
+    """Raise ServerError when Maven or a fitting JDK is missing."""
+    package = f"openjdk-{wanted.family.minimum_java}-jdk-headless"
+    require_java("java", wanted.family.minimum_java)
+    require_program("javac", "The Java compiler", package)
+    require_program("mvn", "Maven", "maven")
+
+
 def require_program(program: str, what: str, package: str) -> str:
     """Return the program's path. Raises ServerError when it is missing."""
     path = shutil.which(program)
@@ -345,7 +359,8 @@ def require_java(java: str, minimum: int) -> str:
     major = int(found[2] or 0) if found[1] == "1" else int(found[1])
     if major < minimum:
         raise ServerError(
-            f"{path} is Java {major}, but {minimum} or newer is needed: apt-get install openjdk-{minimum}-jdk-headless."
+            f"{path} is Java {major}, but {minimum} or newer is needed:"
+            f" apt-get install openjdk-{minimum}-jdk-headless."
         )
     return path
 
@@ -374,7 +389,8 @@ def require_free_data(home: Path) -> None:
                 fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 raise ServerError(
-                    f"A running server holds the data folder {home} (fuser '{path}' names it): stop that one first."
+                    f"A running server holds the data folder {home} (fuser '{path}' names it):"
+                    " stop that one first."
                 ) from error
 
 
@@ -402,7 +418,8 @@ def wait_until_ready(url: str, timeout: float, process: subprocess.Popen[bytes] 
             return
         if process is not None and process.poll() is not None:
             raise ServerError(
-                f"The server for {url} ended with code {process.returncode} before it was ready; its log says why."
+                f"The server for {url} ended with code {process.returncode} before it was ready;"
+                " its log says why."
             )
         if time.monotonic() >= end:
             raise ServerError(f"{url} was not ready within {timeout:g} s: {problem}")
@@ -439,7 +456,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
         "build", help="fetch the jars and compile the launcher, unless done already"
     )
     running = commands.add_parser("run", help="become the server, in the foreground")
-    for command in (building, running):
+    preparing = commands.add_parser("check", help="fail when the server could not be built or run here")
+    for command in (building, preparing, running):
         command.add_argument("--distribution", default="elasticsearch")
         command.add_argument("--version", required=True, help="such as 7.17.1")
         command.add_argument("--dist", required=True, type=Path, help="folder of the built servers")
@@ -447,7 +465,8 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     running.add_argument("--port", required=True, type=int)
     running.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     running.add_argument("--heap", default="512m", help="default: %(default)s")
-    running.add_argument("--java", default="java", help="the java to run with (default: %(default)s)")
+    for command in (preparing, running):
+        command.add_argument("--java", default="java", help="the java to run with (default: %(default)s)")
     running.add_argument(
         "--setting", action="append", default=[], metavar="KEY=VALUE", help="of elasticsearch.yml"
     )
@@ -462,33 +481,33 @@ def parse_arguments(arguments: Sequence[str]) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
+def perform(options: argparse.Namespace) -> None:
+    """Carry out one command; ``run`` does not return."""
+    if options.command == "wait":
+        wait_until_ready(options.url, options.timeout)
+        return
+    if options.command == "check-data":
+        require_free_data(options.data.resolve())
+        return
+    wanted = release(options.version, options.distribution)
+    dist: Path = options.dist.resolve()
+    if options.command == "build":
+        print("built" if build(wanted, dist) else "kept")
+    elif options.command == "check":
+        check(wanted, dist, options.java)
+    else:
+        settings = tuple(options.setting)
+        node = Node(
+            options.data, options.port, options.host, options.heap, options.java, settings, options.clock
+        )
+        command, environment = run_command(wanted, dist, node)
+        os.execve(command[0], command, environment)
+
+
 def main(arguments: Sequence[str]) -> int:
     """Run one command and return the exit code."""
-    options = parse_arguments(arguments)
     try:
-        if options.command == "wait":
-            wait_until_ready(options.url, options.timeout)
-        elif options.command == "check-data":
-            require_free_data(options.data.resolve())
-        elif options.command == "build":
-            print(
-                "built"
-                if build(release(options.version, options.distribution), options.dist.resolve())
-                else "kept"
-            )
-        else:
-            node = Node(
-                options.data,
-                options.port,
-                options.host,
-                options.heap,
-                options.java,
-                tuple(options.setting),
-                options.clock,
-            )
-            wanted = release(options.version, options.distribution)
-            command, environment = run_command(wanted, options.dist.resolve(), node)
-            os.execve(command[0], command, environment)
+        perform(parse_arguments(arguments))
     except ServerError as error:
         print(error, file=sys.stderr)
         return 2
