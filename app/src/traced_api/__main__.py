@@ -34,9 +34,9 @@ def main() -> int:
     try:
         listener = server.listen(settings.host, settings.port)
     except OSError as error:
-        return _refuse(
-            CANNOT_LISTEN, [f"cannot listen on HOST {settings.host}, PORT {settings.port}: {error.strerror}"]
-        )
+        reason = str(error.strerror).partition(" (while")[0]  # the rest repeats the address
+        address = f"HOST {settings.host}, PORT {settings.port}"
+        return _refuse(CANNOT_LISTEN, [f"cannot listen on {address}: {reason}"])
     try:
         _end_on_signals()
         log.info("%s", _described(settings))
