@@ -1,0 +1,143 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Options that are wrong are found before anything is sent."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import conditions_met
+from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
+    connection_spec,
+    duration,
+    not_negative,
+)
+from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import ConnectionOptions
+from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.tracestack.jaeger.plugins.modules.es_rollover import checked_conditions
+
+
+def params(**options: Any) -> dict[str, Any]:
+    """Options as AnsibleModule hands them over, with their defaults."""
+    spec = connection_spec().options
+    return {
+        **{name: option.get("default") for name, option in spec.items()},
+        "server_urls": ["http://a:9200"],
+        **options,
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "used"),
+    [
+        ("http://localhost:9200", "http://localhost:9200"),
+        ("http://localhost:9200/", "http://localhost:9200"),
+        ("http://localhost", "http://localhost:80"),
+        ("https://search.example.org/es/", "https://search.example.org:443/es"),
+        ("http://[::1]:9200", "http://[::1]:9200"),
+    ],
+)
+def test_url(url: str, used: str) -> None:
+    assert ConnectionOptions.from_params(params(server_urls=[url])).server_urls == (used,)
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"server_urls": []}, "server_urls is empty"),
+        ({"server_urls": ["localhost:9200"]}, "is not a URL of the form http://localhost:9200"),
+        ({"server_urls": ["ftp://localhost"]}, "is not a URL of the form"),
+        ({"server_urls": ["http://"]}, "is not a URL of the form"),
+        ({"server_urls": ["http://localhost:port"]}, "is not a URL: "),
+        ({"server_urls": ["http://localhost:99999"]}, "is not a URL: "),
+        ({"server_urls": ["http://a:9200/?pretty"]}, "has a query or a fragment"),
+        ({"timeout": 0}, "timeout is 0"),
+        ({"retries": -1}, "retries is -1"),
+        ({"ca_path": "/nowhere/ca.pem"}, "ca_path: there is no file /nowhere/ca.pem"),
+        ({"password_file": "/nowhere/password"}, "password_file: /nowhere/password cannot be read"),
+    ],
+)
+def test_bad_connection(options: dict[str, Any], said: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        ConnectionOptions.from_params(params(**options))
+    assert said in str(refused.value)
+
+
+@pytest.mark.parametrize("url", ["http://user:hunter2@localhost:9200", "http://user:hunter2@localhost:port"])
+def test_credentials_in_a_url_are_refused_and_not_shown(url: str) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        ConnectionOptions.from_params(params(server_urls=[url]))
+    assert "hunter2" not in str(refused.value)
+
+
+def test_secret_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("hunter2\n")
+    assert ConnectionOptions.from_params(params(username="u", password_file=str(file))).password == "hunter2"
+
+
+@pytest.mark.parametrize(
+    ("conditions", "kept"),
+    [
+        ({"max_age": "2d", "max_docs": None}, {"max_age": "2d"}),
+        ({"max_size": "50gb", "min_docs": 0}, {"max_size": "50gb", "min_docs": 0}),
+        ({}, {}),
+    ],
+)
+def test_conditions(conditions: dict[str, Any], kept: dict[str, Any]) -> None:
+    assert checked_conditions(conditions) == kept
+
+
+@pytest.mark.parametrize(
+    "conditions",
+    [
+        {"max_age": "2 days"},
+        {"max_age": "-1d"},
+        {"max_age": "2"},
+        {"max_size": "50"},
+        {"max_size": "5 gb"},
+        {"max_docs": -1},
+    ],
+)
+def test_bad_conditions(conditions: dict[str, Any]) -> None:
+    with pytest.raises(ConfigurationError, match=r"^conditions\.max_"):
+        checked_conditions(conditions)
+
+
+@pytest.mark.parametrize(
+    ("found", "met"),
+    [
+        ({}, True),
+        ({"[max_age: 1d]": False}, False),
+        ({"[max_age: 1d]": False, "[max_docs: 1]": True}, True),
+        ({"[max_age: 1d]": True, "[min_docs: 1]": False}, False),
+        ({"[max_age: 1d]": True, "[min_docs: 1]": True}, True),
+        ({"[min_docs: 1]": True}, False),
+    ],
+)
+def test_conditions_met(found: dict[str, bool], met: bool) -> None:
+    assert conditions_met(found) is met
+
+
+def test_duration() -> None:
+    assert [duration("ttl", text) for text in ("0s", "12h", "2d")] == [
+        timedelta(0),
+        timedelta(hours=12),
+        timedelta(days=2),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "12", "-1h", "1.5h", "12 h", "h", "1w", "٣h", "9999999999d"])
+def test_bad_duration(text: str) -> None:
+    with pytest.raises(ConfigurationError, match=r"^ttl is "):
+        duration("ttl", text)
+
+
+def test_not_negative() -> None:
+    assert not_negative("days", 0) == 0
+    with pytest.raises(ConfigurationError, match="days is -1: it must be 0 or more"):
+        not_negative("days", -1)

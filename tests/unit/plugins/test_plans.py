@@ -1,0 +1,486 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The rules of the domain, as tables; and properties that hold for whatever state there is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import datetime, timedelta
+from urllib.parse import quote
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import (
+    MAX_NAMES_BYTES,
+    CreateIndex,
+    DeleteIndices,
+    PutTemplate,
+    Rollover,
+    UpdateAliases,
+)
+from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import (
+    lookback_cutoff,
+    retention_cutoff,
+)
+from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import IndexSet
+from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import (
+    AgeRule,
+    Plan,
+    plan_init,
+    plan_lookback,
+    plan_retention,
+    plan_rollover,
+    problems,
+)
+from ansible_collections.tracestack.jaeger.plugins.module_utils._state import Index, State, view
+from ansible_collections.tracestack.jaeger.plugins.module_utils._templates import template
+from tests.support.states import NOW, SERVICE, SPAN, generations, index
+
+DAY = timedelta(days=1)
+TEMPLATE = template(SPAN, shards=2, replicas=1)
+
+
+def after(state: State, plan: Plan) -> State:
+    for action in plan.actions:
+        state = action.predict(state)
+    return state
+
+
+def rule(cutoff: datetime, ttl: timedelta = timedelta(hours=12), age_from: str = "written") -> AgeRule:
+    return AgeRule.at(NOW, cutoff, age_from, ttl)
+
+
+def hidden(plan: Plan) -> list[str]:
+    return [
+        name[-6:]
+        for action in plan.actions
+        if isinstance(action, UpdateAliases)
+        for name, _alias in action.remove
+    ]
+
+
+def deleted(plan: Plan) -> list[str]:
+    return [name for action in plan.actions if isinstance(action, DeleteIndices) for name in action.names]
+
+
+# init
+
+
+def test_init_of_nothing_makes_template_index_and_aliases_in_two_steps() -> None:
+    plan = plan_init(view(State({}), SPAN), TEMPLATE)
+    assert plan.actions == (
+        PutTemplate(TEMPLATE, "there is none"),
+        CreateIndex(
+            "prod-jaeger-span-000001",
+            {"prod-jaeger-span-read": None, "prod-jaeger-span-write": None},
+            "the set has no index yet",
+        ),
+    )
+
+
+def test_init_again_does_nothing() -> None:
+    state = after(State({}), plan_init(view(State({}), SPAN), TEMPLATE))
+    assert plan_init(view(state, SPAN), TEMPLATE) == Plan()
+
+
+def test_init_with_other_shards_replaces_the_template_only() -> None:
+    state = after(State({}), plan_init(view(State({}), SPAN), TEMPLATE))
+    other = template(SPAN, shards=3, replicas=1)
+    assert plan_init(view(state, SPAN), other).actions == (
+        PutTemplate(other, "it differs from Jaeger's for these options"),
+    )
+
+
+@pytest.mark.parametrize(
+    ("state", "added"),
+    [
+        pytest.param(generations(SPAN, DAY), [], id="healthy"),
+        pytest.param(
+            generations(SPAN, 9 * DAY, DAY).drop(["prod-jaeger-span-000001"]), [], id="first one cleaned"
+        ),
+        pytest.param(
+            generations(SPAN, 9 * DAY, DAY, readable=(1,)).put(
+                index("prod-jaeger-span-000002", DAY, "prod-jaeger-span-read")
+            ),
+            [("prod-jaeger-span-000002", "prod-jaeger-span-write")],
+            id="lost write alias goes to the newest",
+        ),
+        pytest.param(
+            State({}).put(index("prod-jaeger-span-000001", DAY)),
+            [
+                ("prod-jaeger-span-000001", "prod-jaeger-span-write"),
+                ("prod-jaeger-span-000001", "prod-jaeger-span-read"),
+            ],
+            id="half-made set",
+        ),
+        pytest.param(
+            generations(SPAN, 9 * DAY, DAY).put(
+                index("prod-jaeger-span-000002", DAY, "prod-jaeger-span-write")
+            ),
+            [
+                ("prod-jaeger-span-000001", "prod-jaeger-span-read"),
+                ("prod-jaeger-span-000002", "prod-jaeger-span-read"),
+            ],
+            id="lost read alias",
+        ),
+        pytest.param(
+            generations(SPAN, 9 * DAY, DAY, readable=(1,)).put(
+                index("prod-jaeger-span-000002", DAY, "prod-jaeger-span-write")
+            ),
+            [("prod-jaeger-span-000002", "prod-jaeger-span-read")],
+            id="write index is not readable",
+        ),
+    ],
+)
+def test_init_repairs(state: State, added: list[tuple[str, str]]) -> None:
+    state = replace(state, templates={TEMPLATE.name: TEMPLATE})
+    plan = plan_init(view(state, SPAN), TEMPLATE)
+    assert not [action for action in plan.actions if not isinstance(action, UpdateAliases)]
+    assert [
+        entry[:2] for action in plan.actions if isinstance(action, UpdateAliases) for entry in action.add
+    ] == added
+    assert plan_init(view(after(state, plan), SPAN), TEMPLATE) == Plan()
+
+
+@pytest.mark.parametrize("name", ["prod-jaeger-span-write", "prod-jaeger-span-read"])
+def test_an_index_with_an_alias_name_is_refused_by_all(name: str) -> None:
+    one = view(State({}).put(index(name, DAY)), SPAN)
+    for planner in (
+        lambda: plan_init(one, TEMPLATE),
+        lambda: plan_rollover(one, {}),
+        lambda: plan_lookback(one, rule(NOW)),
+        lambda: plan_retention(one, rule(NOW), "manual_rollover", True),
+    ):
+        with pytest.raises(RefusedError, match=f"{name} is an index, not an alias"):
+            planner()
+
+
+def test_a_write_alias_on_two_unmarked_indices_is_refused() -> None:
+    state = State({}).put(
+        *(index(f"prod-jaeger-span-00000{n}", DAY, "prod-jaeger-span-write") for n in (1, 2))
+    )
+    with pytest.raises(
+        RefusedError, match="points to prod-jaeger-span-000001, prod-jaeger-span-000002 and none"
+    ):
+        plan_rollover(view(state, SPAN), {})
+
+
+# rollover
+
+
+@pytest.mark.parametrize(
+    ("state", "old", "new"),
+    [
+        (generations(SPAN, DAY), 1, 2),
+        (generations(SPAN, 9 * DAY, 2 * DAY, DAY), 3, 4),
+        # restored by hand above the write index: the next name must still be free
+        (generations(SPAN, DAY).put(index("prod-jaeger-span-000007", 9 * DAY)), 1, 8),
+        (generations(SPAN, *[DAY] * 3).drop(["prod-jaeger-span-000001", "prod-jaeger-span-000002"]), 3, 4),
+    ],
+)
+def test_rollover_names_the_next_generation_and_makes_it_readable(state: State, old: int, new: int) -> None:
+    plan = plan_rollover(view(state, SPAN), {"max_age": "2d"})
+    assert plan.actions == (
+        Rollover(
+            "prod-jaeger-span-write",
+            f"prod-jaeger-span-{old:06d}",
+            f"prod-jaeger-span-{new:06d}",
+            {"prod-jaeger-span-read": None},
+            {"max_age": "2d"},
+        ),
+    )
+
+
+def test_rollover_first_heals_a_write_index_that_cannot_be_read() -> None:
+    state = generations(SPAN, 9 * DAY, DAY, readable=(1,)).put(
+        index("prod-jaeger-span-000002", DAY, "prod-jaeger-span-write")
+    )
+    first, second = plan_rollover(view(state, SPAN), {}).actions
+    assert isinstance(first, UpdateAliases)
+    assert first.add == (("prod-jaeger-span-000002", "prod-jaeger-span-read", None),)
+    assert isinstance(second, Rollover)
+
+
+def test_rollover_without_a_write_alias_says_what_to_do() -> None:
+    with pytest.raises(
+        RefusedError, match=r"no index is behind the write alias prod-jaeger-span-write.*es_rollover_init"
+    ):
+        plan_rollover(view(State({}), SPAN), {})
+
+
+@pytest.mark.parametrize("flag", [None, True])
+def test_after_a_rollover_the_write_alias_is_on_the_new_index_and_both_are_readable(
+    flag: bool | None,
+) -> None:
+    state = State({}).put(
+        index("prod-jaeger-span-000001", DAY, "prod-jaeger-span-read", "prod-jaeger-span-write", flag=flag)
+    )
+    one = view(after(state, plan_rollover(view(state, SPAN), {})), SPAN)
+    assert one.write_index is not None
+    assert one.write_index.name == "prod-jaeger-span-000002"
+    assert [member.readable for member in one.generations] == [True, True]
+    assert one.write_index.aliases["prod-jaeger-span-write"] is flag
+
+
+# lookback
+
+WEEK = [10 * DAY, 6 * DAY, 3 * DAY, DAY]
+
+
+@pytest.mark.parametrize(
+    ("unit", "count", "age_from", "gone"),
+    [
+        ("days", 7, "written", []),  # the first one was written until 6 days ago
+        ("days", 5, "written", ["000001"]),
+        ("days", 2, "written", ["000001", "000002"]),
+        ("days", 0, "written", ["000001", "000002", "000003"]),
+        ("days", 7, "creation", ["000001"]),
+        ("days", 5, "creation", ["000001", "000002"]),
+        ("days", 0, "creation", ["000001", "000002", "000003"]),
+        ("years", 3000, "written", []),
+    ],
+)
+def test_lookback(unit: str, count: int, age_from: str, gone: list[str]) -> None:
+    state = generations(SPAN, *WEEK, readable=(1, 2, 3))
+    plan = plan_lookback(view(state, SPAN), rule(lookback_cutoff(NOW, unit, count), age_from=age_from))
+    assert hidden(plan) == gone
+    assert len(plan.actions) == (1 if gone else 0)
+    assert [kept.index[-6:] for kept in plan.kept] == [
+        n for n in ("000001", "000002", "000003") if n not in gone
+    ]
+
+
+def test_lookback_counts_from_the_end_of_writing() -> None:
+    """An index of 40 days whose last span came two seconds ago stays (fault 7 of the peers)."""
+    state = generations(SPAN, 40 * DAY, timedelta(seconds=2), readable=(1,))
+    assert hidden(plan_lookback(view(state, SPAN), rule(lookback_cutoff(NOW, "seconds", 5)))) == []
+    assert hidden(plan_lookback(view(state, SPAN), rule(lookback_cutoff(NOW, "seconds", 1)))) == ["000001"]
+
+
+def test_lookback_of_the_service_set_waits_for_the_collectors_cache() -> None:
+    hours = [timedelta(hours=hour) for hour in (40, 14, 11)]
+    state = generations(SERVICE, *hours, readable=(1, 2))
+    cutoff = lookback_cutoff(NOW, "seconds", 1)
+    assert hidden(plan_lookback(view(state, SERVICE), rule(cutoff))) == ["000001"]
+    assert hidden(plan_lookback(view(state, SERVICE), rule(cutoff, ttl=timedelta(0)))) == ["000001", "000002"]
+    plan = plan_lookback(view(state, SERVICE), rule(cutoff, age_from="creation"))
+    assert hidden(plan) == ["000001"]
+    assert "service_cache_ttl" in plan.kept[0].reason
+
+
+def test_lookback_never_takes_the_newest_without_a_write_alias() -> None:
+    state = State({}).put(
+        index("prod-jaeger-span-000001", 40 * DAY, "prod-jaeger-span-read"),
+        index("prod-jaeger-span-000002", 30 * DAY, "prod-jaeger-span-read"),
+    )
+    assert hidden(plan_lookback(view(state, SPAN), rule(NOW))) == ["000001"]
+
+
+def test_lookback_takes_old_dated_indices_too() -> None:
+    state = generations(SPAN, DAY).put(
+        index("prod-jaeger-span-2026-06-01", 9 * DAY, "prod-jaeger-span-read"),
+        index("prod-jaeger-span-2026-06-10", timedelta(hours=1), "prod-jaeger-span-read"),
+    )
+    plan = plan_lookback(view(state, SPAN, NOW), rule(lookback_cutoff(NOW, "days", 0)))
+    assert hidden(plan) == ["-06-01"]
+
+
+# retention
+
+
+@pytest.mark.parametrize(
+    ("days", "readable", "only_unreadable", "age_from", "gone"),
+    [
+        (0, (), True, "written", [1, 2, 3]),
+        (3, (), True, "written", [1, 2]),
+        (5, (), True, "written", [1]),
+        (7, (), True, "written", []),
+        (7, (), True, "creation", [1]),
+        (0, (1, 2, 3), True, "written", []),
+        (0, (3,), True, "written", [1, 2]),
+        (0, (1, 2, 3), False, "written", [1, 2, 3]),
+    ],
+)
+def test_retention(
+    days: int, readable: tuple[int, ...], only_unreadable: bool, age_from: str, gone: list[int]
+) -> None:
+    one = view(generations(SPAN, *WEEK, readable=readable), SPAN)
+    age = rule(retention_cutoff(NOW, days), age_from=age_from)
+    plan = plan_retention(one, age, "manual_rollover", only_unreadable)
+    assert deleted(plan) == [SPAN.generation_name(number) for number in gone]
+
+
+def test_retention_leaves_strangers_alone_and_says_so() -> None:
+    names = [
+        "prod-jaeger-span-000001-backup",
+        "prod-jaeger-span-0000017-restored-by-hand",
+        "prod-jaeger-span-archive-000001",
+        "preprod-jaeger-span-000001",
+        "prod-jaeger-span-2020-01-01",
+    ]
+    state = generations(SPAN, 9 * DAY, DAY).put(*(index(name, 99 * DAY) for name in names))
+    plan = plan_retention(view(state, SPAN, NOW), rule(retention_cutoff(NOW, 0)), "manual_rollover", False)
+    assert deleted(plan) == ["prod-jaeger-span-000001"]
+    assert [kept.index for kept in plan.kept] == [*names[:2], "prod-jaeger-span-000002"]
+
+
+@pytest.mark.parametrize(
+    ("alias", "flag", "gone"), [("x-write", None, 0), ("x-write", False, 1), ("x", True, 0), ("x", None, 1)]
+)
+def test_retention_spares_what_any_alias_writes_to(alias: str, flag: bool | None, gone: int) -> None:
+    state = generations(SPAN, 9 * DAY, DAY)
+    state = state.put(replace(state.indices["prod-jaeger-span-000001"], aliases={alias: flag}))
+    plan = plan_retention(view(state, SPAN, NOW), rule(retention_cutoff(NOW, 0)), "manual_rollover", False)
+    assert len(deleted(plan)) == gone
+
+
+@pytest.mark.parametrize(
+    ("days", "gone"),
+    [(0, ["2026-05-30", "2026-06-09"]), (1, ["2026-05-30", "2026-06-09"]), (2, ["2026-05-30"]), (30, [])],
+)
+def test_retention_of_dated_indices(days: int, gone: list[str]) -> None:
+    dates = {"2026-05-30": 11 * DAY, "2026-06-09": timedelta(hours=20), "2026-06-10": timedelta(hours=1)}
+    state = State({}).put(*(index(f"prod-jaeger-span-{date}", age) for date, age in dates.items()))
+    plan = plan_retention(view(state, SPAN, NOW), rule(retention_cutoff(NOW, days)), "periodic", True)
+    assert deleted(plan) == [f"prod-jaeger-span-{date}" for date in gone]
+
+
+def test_a_dated_index_that_was_filled_late_is_as_young_as_its_birth() -> None:
+    state = State({}).put(index("prod-jaeger-span-2026-01-01", 2 * DAY))
+    plan = plan_retention(view(state, SPAN, NOW), rule(retention_cutoff(NOW, 14)), "periodic", True)
+    assert deleted(plan) == []
+
+
+def test_deletions_are_cut_by_the_length_of_their_url() -> None:
+    index_set = IndexSet("ürün", "span")
+    state = generations(index_set, *[timedelta(days=400 - n) for n in range(300)])
+    plan = plan_retention(
+        view(state, index_set, NOW), rule(retention_cutoff(NOW, 0)), "manual_rollover", True
+    )
+    assert len(deleted(plan)) == 299
+    groups = [action.names for action in plan.actions if isinstance(action, DeleteIndices)]
+    sent = [len(quote(",".join(names), safe=",")) for names in groups]
+    assert len(groups) > 1
+    assert all(2000 < length <= MAX_NAMES_BYTES for length in sent)
+
+
+# info
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        (generations(SPAN, 9 * DAY, DAY, readable=(1,)), []),
+        (State({}).put(index("prod-jaeger-span-2026-06-09", DAY)), []),
+        (
+            State({}).put(index("prod-jaeger-span-write", DAY)),
+            ["prod-jaeger-span-write is an index where an alias belongs"],
+        ),
+        (State({}).put(index("prod-jaeger-span-000001", DAY)), ["no index is behind the write alias"]),
+        (
+            generations(SPAN, 9 * DAY, DAY, write=1),
+            ["the write alias is on prod-jaeger-span-000001, but prod-jaeger-span-000002"],
+        ),
+        (
+            State({}).put(index("prod-jaeger-span-000001", DAY, "prod-jaeger-span-write")),
+            ["is written but not behind"],
+        ),
+    ],
+)
+def test_problems(state: State, said: list[str]) -> None:
+    found = problems(view(state, SPAN))
+    assert len(found) == len(said)
+    assert all(part in sentence for part, sentence in zip(said, found, strict=True))
+
+
+# properties
+
+AGES = st.integers(0, 400 * 24 * 3600).map(lambda seconds: timedelta(seconds=seconds))
+ALIASES = st.sampled_from([(), ("-read",), ("-write",), ("-read", "-write")])
+TAILS = st.one_of(
+    st.integers(1, 30).map(lambda n: f"{n:06d}"),
+    st.dates(datetime(2026, 5, 1).date(), datetime(2026, 6, 12).date()).map(str),
+    st.sampled_from(["000001-backup", "0000012", "archive-000001", "x", "2026-13-01"]),
+)
+
+
+@st.composite
+def states(draw: st.DrawFn) -> State:
+    """Any state, healthy or not."""
+    indices = []
+    for tail in draw(st.sets(TAILS, max_size=8)):
+        flag = draw(st.sampled_from([None, None, True, False]))
+        aliases = {f"{SPAN.base}{end}": flag if end == "-write" else None for end in draw(ALIASES)}
+        indices.append(Index(f"{SPAN.base}-{tail}", NOW - draw(AGES), aliases))
+    return State({}).put(*indices)
+
+
+RULES = st.builds(
+    lambda count, age_from: AgeRule.at(NOW, retention_cutoff(NOW, count), age_from, timedelta(hours=12)),
+    st.integers(0, 400),
+    st.sampled_from(["written", "creation"]),
+)
+
+
+def plans(state: State, age: AgeRule, only_unreadable: bool) -> list[Plan]:
+    """Each planner's plan for a state, if it does not refuse."""
+    one = view(state, SPAN, NOW)
+    found = []
+    for planner in (
+        lambda: plan_init(one, TEMPLATE),
+        lambda: plan_lookback(one, age),
+        lambda: plan_retention(one, age, "manual_rollover", only_unreadable),
+        lambda: plan_retention(one, age, "periodic", only_unreadable),
+    ):
+        try:
+            found.append(planner())
+        except RefusedError:
+            found.append(Plan())
+    return found
+
+
+@settings(max_examples=400, deadline=None)
+@given(states(), RULES, st.booleans())
+def test_no_plan_hides_or_deletes_what_is_written_or_strange(
+    state: State, age: AgeRule, only_unreadable: bool
+) -> None:
+    write_index = state.write_index(SPAN.write_alias)
+    for plan in plans(state, age, only_unreadable):
+        touched = deleted(plan) + [
+            name
+            for action in plan.actions
+            if isinstance(action, UpdateAliases)
+            for name, _alias in action.remove
+        ]
+        assert write_index is None or write_index.name not in touched
+        assert all(
+            SPAN.generation_of(name) is not None or SPAN.period_of(name) is not None for name in touched
+        )
+        gone_but_readable = [name for name in deleted(plan) if SPAN.read_alias in state.indices[name].aliases]
+        assert not (only_unreadable and gone_but_readable)
+
+
+@settings(max_examples=400, deadline=None)
+@given(states(), RULES, st.booleans())
+def test_the_plan_of_the_state_after_a_plan_is_empty(
+    state: State, age: AgeRule, only_unreadable: bool
+) -> None:
+    for place, plan in enumerate(plans(state, age, only_unreadable)):
+        again = plans(after(state, plan), age, only_unreadable)[place]
+        assert again.actions == ()
+
+
+@settings(max_examples=200, deadline=None)
+@given(states(), RULES, st.booleans())
+def test_nothing_remains_of_an_action_in_the_state_that_it_predicts(
+    state: State, age: AgeRule, only_unreadable: bool
+) -> None:
+    for plan in plans(state, age, only_unreadable):
+        for action in plan.actions:
+            state_after = action.predict(state)
+            if not isinstance(action, PutTemplate):
+                assert action.remaining(state_after) is None
+            state = state_after
