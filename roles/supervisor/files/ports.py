@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Which of these ports are held by somebody else than our own program?
 
-    python ports.py HOST PID SECONDS VARIABLE=PORT ...
+    python ports.py HOST PID SECONDS VARIABLE=PORT[/udp] ...
 
 PID is our program's (0: it does not run); supervisord makes each program the leader of a process
 group, so a port belongs to it when its holder is in that group. Waits up to SECONDS, in case a
@@ -16,6 +16,8 @@ import os
 import sys
 import time
 from collections.abc import Iterable
+from socket import SOCK_DGRAM
+from typing import Any
 
 import psutil
 
@@ -44,26 +46,33 @@ def name_of(pid: int | None) -> str:
         return f"process {pid}"
 
 
-def taken(host: str, own: int, variables: Iterable[tuple[str, int]]) -> list[str]:
+def holds(socket: Any, port: str) -> bool:
+    """Whether a socket listens on a port, written as 9200 or 6831/udp."""
+    number, _, protocol = port.partition("/")
+    if protocol == "udp":
+        return socket.type == SOCK_DGRAM and socket.laddr.port == int(number)
+    return socket.status == psutil.CONN_LISTEN and socket.laddr.port == int(number)
+
+
+def taken(host: str, own: int, variables: Iterable[tuple[str, str]]) -> list[str]:
     """One line for each variable whose port somebody else holds."""
-    listening = [each for each in psutil.net_connections(kind="inet") if each.status == psutil.CONN_LISTEN]
     foreign = [
         each
-        for each in listening
+        for each in psutil.net_connections(kind="inet")
         if overlaps(each.laddr.ip, host) and not (own and group_of(each.pid) == own)
     ]
+    holders = {name: next((each for each in foreign if holds(each, port)), None) for name, port in variables}
     return [
-        f"port {port} ({variable}) is held by {name_of(each.pid)}"
-        for variable, port in variables
-        for each in [next((each for each in foreign if each.laddr.port == port), None)]
-        if each
+        f"port {holder.laddr.port} ({name}) is held by {name_of(holder.pid)}"
+        for name, holder in holders.items()
+        if holder
     ]
 
 
 def main() -> None:
     """Wait and print."""
     host, own, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-    variables = [(name, int(port)) for name, _, port in (each.partition("=") for each in sys.argv[4:])]
+    variables = [(name, port) for name, _, port in (each.partition("=") for each in sys.argv[4:])]
     end = time.monotonic() + seconds
     while (lines := taken(host, own, variables)) and time.monotonic() < end:
         time.sleep(0.2)
