@@ -53,3 +53,17 @@ def test_no_file_names_the_host_of_a_package_registry(root: Path) -> None:
     )
     assert found.returncode in (0, 1), found.stderr
     assert found.stdout == ""
+
+
+def test_the_scenario_shares_no_port_with_a_running_site(root: Path) -> None:
+    """`molecule test` next to `make site`: every port that a role of the local story opens is set anew."""
+    scenario = yaml.safe_load((root / "molecule/default/inventory/group_vars/all/molecule.yml").read_text())
+    ports = {
+        name: value
+        for role in ("elasticsearch", "jaeger", "traced_api")
+        for name, value in yaml.safe_load((root / f"roles/{role}/defaults/main.yml").read_text()).items()
+        if name.endswith("_port")
+    }
+    moved = {name: scenario.get(name) for name in ports}
+    assert not set(moved.values()) & {None, *ports.values()}
+    assert len(set(moved.values())) == len(ports)
