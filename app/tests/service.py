@@ -71,6 +71,12 @@ class Api:
     def log(self) -> str:
         return self.stderr.read_text()
 
+    def wait_for_log(self, text: str, seconds: float = 10) -> None:
+        deadline = time.monotonic() + seconds
+        while text not in self.log():
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.05)
+
 
 @contextmanager
 def starter(directory: Path) -> Iterator[Callable[..., Api]]:

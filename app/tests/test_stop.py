@@ -38,7 +38,7 @@ def test_every_answered_request_is_exported_when_stopped_under_load(start: Calla
         for number in range(1, 100_000):
             trace = f"{worker:016x}{number:016x}"
             try:
-                status, _ = api.get("/api/v1/users/a", traceparent=f"00-{trace}-{number:016x}-01")
+                status, dummy = api.get("/api/v1/users/a", traceparent=f"00-{trace}-{number:016x}-01")
             except OSError:
                 return
             assert status == 400
@@ -67,13 +67,15 @@ def test_no_collector_and_no_reader_hold_up_neither_requests_nor_the_stop(start:
         os.close(full)
         began = time.monotonic()
         for api in apis:
-            for _ in range(100):
+            for dummy in range(100):
                 assert api.get("/api/v1/users/b") == (200, b"")
         assert time.monotonic() - began < 10
         began = time.monotonic()
         for api in apis:
             api.process.send_signal(signal.SIGTERM)
-            api.process.send_signal(signal.SIGTERM)
+        for api in apis:
+            api.wait_for_log("stopping")
+            api.process.send_signal(signal.SIGTERM)  # must not break the flush off
         assert [api.process.wait(FLUSH_SECONDS + 5) for api in apis] == [0, 0, 0]
         assert time.monotonic() - began < FLUSH_SECONDS + 3
     os.close(reader)
