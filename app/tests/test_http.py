@@ -96,7 +96,7 @@ def test_headers(api: Api, headers: bytes, statuses: set[int]) -> None:
 
 
 def assert_small_answer(api: Api, request: bytes, statuses: set[int]) -> None:
-    head, dummy, body = api.send(request).partition(b"\r\n\r\n")
+    head, _dummy, body = api.send(request).partition(b"\r\n\r\n")
     status = int(head.split()[1])
     assert status in statuses
     assert b"<" not in body

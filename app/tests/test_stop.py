@@ -38,7 +38,7 @@ def test_every_answered_request_is_exported_when_stopped_under_load(start: Calla
         for number in range(1, 100_000):
             trace = f"{worker:016x}{number:016x}"
             try:
-                status, dummy = api.get("/api/v1/users/a", traceparent=f"00-{trace}-{number:016x}-01")
+                status, _dummy = api.get("/api/v1/users/a", traceparent=f"00-{trace}-{number:016x}-01")
             except OSError:
                 return
             assert status == 400
@@ -67,7 +67,7 @@ def test_no_collector_and_no_reader_hold_up_neither_requests_nor_the_stop(start:
         os.close(full)
         began = time.monotonic()
         for api in apis:
-            for dummy in range(100):
+            for _dummy in range(100):
                 assert api.get("/api/v1/users/b") == (200, b"")
         assert time.monotonic() - began < 10
         began = time.monotonic()
