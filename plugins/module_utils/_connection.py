@@ -71,7 +71,7 @@ class ConnectionOptions:
                 "server_urls is empty: give at least one URL, such as http://localhost:9200."
             )
         return cls(
-            server_urls=tuple(_checked_url(url) for url in params["server_urls"]),
+            server_urls=tuple(dict.fromkeys(_checked_url(url) for url in params["server_urls"])),
             username=params["username"],
             ca_path=params["ca_path"],
             client_cert=params["client_cert"],

@@ -24,7 +24,13 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import 
     batches,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
-from ansible_collections.tracestack.jaeger.plugins.module_utils._state import Index, Member, Template, View
+from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
+    UNBORN,
+    Index,
+    Member,
+    Template,
+    View,
+)
 
 
 @dataclass(frozen=True)
@@ -60,7 +66,7 @@ class AgeRule:
     @classmethod
     def at(cls, now: datetime, cutoff: datetime, age_from: str, service_cache_ttl: timedelta) -> AgeRule:
         """The rule for a run that takes place now."""
-        return cls(cutoff, now - service_cache_ttl, age_from)
+        return cls(cutoff, now - service_cache_ttl if service_cache_ttl else UNBORN, age_from)
 
     def keeps(self, member: Member, record_type: str) -> str | None:
         """Why an index is not too old, or None if it is."""

@@ -4,8 +4,11 @@
 
 from __future__ import annotations
 
+import atexit
+import functools
 import json
 import os
+import socket
 import subprocess
 import sys
 import tempfile
@@ -13,9 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.module_host import PACKAGE
 from tests.support.servers import ROOT
 
-PACKAGE = "ansible_collections.tracestack.jaeger.plugins.modules"
+ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'collections'}"}
 
 
 @dataclass(frozen=True)
@@ -40,25 +44,54 @@ class Answer:
         return [action["index"] for action in self.result["actions"] if action["action"] == kind]
 
 
-def run_module(
-    name: str, *, check: bool = False, env: dict[str, str] | None = None, **options: Any
-) -> Answer:
+def run_module(name: str, /, **options: Any) -> Answer:
     """Run one module to its end."""
-    arguments = {**options, "_ansible_check_mode": check, "_ansible_diff": True}
-    with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder, "arguments.json")
-        file.write_text(json.dumps({"ANSIBLE_MODULE_ARGS": arguments}))
-        ran = subprocess.run(
-            [sys.executable, "-m", f"{PACKAGE}.{name}", str(file)],
-            cwd=ROOT / "collections",
-            env={**os.environ, **(env or {})},
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=300,
-        )
-    output = ran.stdout + ran.stderr
+    return _run(name, {}, {**options, "_ansible_check_mode": False})
+
+
+def check_module(name: str, /, **options: Any) -> Answer:
+    """Run one module in check mode."""
+    return _run(name, {}, {**options, "_ansible_check_mode": True})
+
+
+def run_module_with(env: dict[str, str], name: str, /, **options: Any) -> Answer:
+    """Run one module with variables in its environment."""
+    return _run(name, env, options)
+
+
+def _run(name: str, env: dict[str, str], options: dict[str, Any]) -> Answer:
+    request = {"module": name, "env": env, "arguments": {**options, "_ansible_diff": True}}
+    with socket.socket(socket.AF_UNIX) as connection:
+        connection.settimeout(300)
+        connection.connect(module_host())
+        connection.sendall(json.dumps(request).encode())
+        connection.shutdown(socket.SHUT_WR)
+        with connection.makefile() as stream:
+            output = stream.read()
     assert "Traceback" not in output, output
-    lines = [line for line in ran.stdout.splitlines() if line.startswith("{")]
+    lines = [line for line in output.splitlines() if line.startswith("{")]
     assert len(lines) == 1, output
     return Answer(json.loads(lines[0]), output)
+
+
+def start_module(name: str, **options: Any) -> subprocess.Popen[bytes]:
+    """Start a module as a process that the test can kill."""
+    with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
+        json.dump({"ANSIBLE_MODULE_ARGS": options}, file)
+    atexit.register(os.unlink, file.name)
+    command = [sys.executable, "-m", f"{PACKAGE}.{name}", file.name]
+    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE)
+
+
+@functools.cache
+def module_host() -> str:
+    """The socket of the process that the modules are forked from; started once, ended with the tests."""
+    folder = tempfile.TemporaryDirectory(prefix="modules-")
+    path = str(Path(folder.name, "socket"))
+    command = [sys.executable, "-m", "tests.support.module_host", path]
+    host = subprocess.Popen(command, cwd=ROOT, env=ENVIRONMENT, stdout=subprocess.PIPE)
+    atexit.register(folder.cleanup)
+    atexit.register(host.kill)
+    assert host.stdout is not None
+    assert host.stdout.readline() == b"ready\n"
+    return path

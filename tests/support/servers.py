@@ -17,6 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / ".local" / "elasticsearch" / "dist"
@@ -42,7 +43,9 @@ class Elasticsearch:
         """One request with the standard library, so that tests do not look through the client they test."""
         data = None if body is None else json.dumps(body).encode()
         headers = {"Content-Type": "application/json"}
-        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        request = urllib.request.Request(
+            self.url + quote(path, safe="/?=&,_*%"), data, headers, method=method
+        )
         try:
             with urllib.request.urlopen(request, timeout=60) as answer:
                 return json.loads(answer.read() or b"null")

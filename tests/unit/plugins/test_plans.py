@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
 from urllib.parse import quote
@@ -148,12 +149,13 @@ def test_init_repairs(state: State, added: list[tuple[str, str]]) -> None:
 @pytest.mark.parametrize("name", ["prod-jaeger-span-write", "prod-jaeger-span-read"])
 def test_an_index_with_an_alias_name_is_refused_by_all(name: str) -> None:
     one = view(State({}).put(index(name, DAY)), SPAN)
-    for planner in (
+    planners: list[Callable[[], Plan]] = [
         lambda: plan_init(one, TEMPLATE),
         lambda: plan_rollover(one, {}),
         lambda: plan_lookback(one, rule(NOW)),
         lambda: plan_retention(one, rule(NOW), "manual_rollover", True),
-    ):
+    ]
+    for planner in planners:
         with pytest.raises(RefusedError, match=f"{name} is an index, not an alias"):
             planner()
 
@@ -428,13 +430,14 @@ RULES = st.builds(
 def plans(state: State, age: AgeRule, only_unreadable: bool) -> list[Plan]:
     """Each planner's plan for a state, if it does not refuse."""
     one = view(state, SPAN, NOW)
-    found = []
-    for planner in (
+    planners: list[Callable[[], Plan]] = [
         lambda: plan_init(one, TEMPLATE),
         lambda: plan_lookback(one, age),
         lambda: plan_retention(one, age, "manual_rollover", only_unreadable),
         lambda: plan_retention(one, age, "periodic", only_unreadable),
-    ):
+    ]
+    found = []
+    for planner in planners:
         try:
             found.append(planner())
         except RefusedError:

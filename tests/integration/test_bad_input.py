@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Bad input ends with one clear sentence, and nothing that changes anything is sent."""
+
+from __future__ import annotations
+
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.modules import run_module, run_module_with
+from tests.support.proxy import proxy
+from tests.support.servers import Elasticsearch, free_port
+
+ALL = ("es_rollover_init", "es_rollover", "es_lookback", "es_index_cleaner")
+
+
+def required(module: str) -> dict[str, Any]:
+    return {"days": 0} if module == "es_index_cleaner" else {}
+
+
+@pytest.mark.parametrize("module", ALL)
+@pytest.mark.parametrize(
+    "prefix", ["", "*", "prod*", "prod,dev", "pr od", "Prod", "-prod", "prod-", "_all", "../x"]
+)
+def test_hostile_prefix(es: Elasticsearch, module: str, prefix: str) -> None:
+    with proxy(es.url) as seen:
+        answer = run_module(module, server_urls=seen.url, index_prefix=prefix, **required(module))
+    assert answer.message.startswith(f"index_prefix {prefix!r} ")
+    assert seen.requests == []
+
+
+@pytest.mark.parametrize(
+    ("module", "options", "said"),
+    [
+        ("es_rollover_init", {"shards": 0}, "shards is 0: it must be 1 or more"),
+        ("es_rollover_init", {"shards": -1}, "shards is -1"),
+        ("es_rollover_init", {"replicas": -1}, "replicas is -1: it must be 0 or more"),
+        (
+            "es_rollover_init",
+            {"shards": "two"},
+            "argument 'shards' is of type str and we were unable to convert to int",
+        ),
+        ("es_rollover_init", {"template_priorities": {"spam": 1}}, "Unsupported parameters"),
+        ("es_rollover", {"conditions": "max_age"}, "dictionary requested, could not parse"),
+        ("es_rollover", {"conditions": ["max_age"]}, "dictionary requested"),
+        ("es_rollover", {"conditions": {"max_ages": "2d"}}, "Unsupported parameters"),
+        ("es_rollover", {"conditions": {"max_age": "2 days"}}, "conditions.max_age is '2 days'"),
+        ("es_rollover", {"conditions": {"max_size": "50"}}, "conditions.max_size is '50'"),
+        ("es_rollover", {"conditions": {"max_docs": -5}}, "conditions.max_docs is -5"),
+        ("es_rollover", {"record_types": ["spans"]}, "value of record_types must be one or more of"),
+        ("es_lookback", {"unit": "day"}, "value of unit must be one of: seconds, minutes, hours, days"),
+        ("es_lookback", {"unit": "fortnights"}, "value of unit must be one of"),
+        ("es_lookback", {"unit_count": -1}, "unit_count is -1"),
+        ("es_lookback", {"age_from": "birth"}, "value of age_from must be one of"),
+        ("es_lookback", {"service_cache_ttl": "soon"}, "service_cache_ttl is 'soon'"),
+        ("es_index_cleaner", {}, "missing required arguments: days"),
+        ("es_index_cleaner", {"days": -1}, "days is -1"),
+        ("es_index_cleaner", {"days": "all"}, "argument 'days' is of type str"),
+        ("es_index_cleaner", {"days": 1, "strategy": "rollover"}, "value of strategy must be one of"),
+        (
+            "es_rollover",
+            {"username": "a", "api_key": "b"},
+            "parameters are mutually exclusive: username|api_key",
+        ),
+        (
+            "es_rollover",
+            {"client_cert": "/tmp/a"},
+            "parameters are required together: client_cert, client_key",
+        ),
+        ("es_rollover", {"timeout": 0}, "timeout is 0"),
+    ],
+)
+def test_bad_option(es: Elasticsearch, module: str, options: dict[str, Any], said: str) -> None:
+    with proxy(es.url) as seen:
+        answer = run_module(module, server_urls=seen.url, **{"index_prefix": "prod", **options})
+    assert said in answer.message
+    assert seen.requests == []
+
+
+@pytest.mark.parametrize("module", ALL[1:])
+def test_wrong_prefix_is_an_error(es: Elasticsearch, module: str) -> None:
+    with proxy(es.url) as seen:
+        answer = run_module(module, server_urls=seen.url, index_prefix="prd", **required(module))
+    assert "there is no index prd-jaeger-span-*" in answer.message
+    assert "check index_prefix, or run es_rollover_init first" in answer.message
+    assert seen.changes() == []
+
+
+@pytest.mark.parametrize("module", ALL)
+def test_nobody_listens(module: str) -> None:
+    url = f"http://127.0.0.1:{free_port()}"
+    answer = run_module(module, server_urls=url, index_prefix="prod", retries=1, **required(module))
+    assert answer.message.startswith(f"{url}: no answer (")
+    assert "refused" in answer.message
+
+
+def test_no_such_host() -> None:
+    answer = run_module("es_index_info", server_urls="http://no-such-host.invalid:9200", retries=0)
+    assert answer.message.startswith("http://no-such-host.invalid:9200: no answer (")
+
+
+@pytest.mark.parametrize("path", ["/wrong/path", "/_cat"])
+def test_wrong_path_of_the_url(es: Elasticsearch, path: str) -> None:
+    answer = run_module("es_index_info", server_urls=es.url + path)
+    assert "wrong path" in answer.message or "neither Elasticsearch" in answer.message
+
+
+class Stranger(BaseHTTPRequestHandler):
+    """A web server that is no Elasticsearch: an HTML page, JSON of its own, or a login wall."""
+
+    def do_GET(self) -> None:
+        kind = self.path.strip("/").split("/")[0]
+        content = {"html": b"<html>Hello</html>", "json": b'{"status": "ok"}'}.get(kind, b"no")
+        self.send_response(401 if kind == "wall" else 200)
+        self.send_header("Content-Type", "application/json" if kind == "json" else "text/html")
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("html", "answers, but is neither Elasticsearch (7.14 or later) nor OpenSearch"),
+        ("json", "answers, but is neither Elasticsearch (7.14 or later) nor OpenSearch"),
+        ("wall", "refuses these credentials (401): check username, password, api_key"),
+    ],
+)
+def test_not_elasticsearch(path: str, said: str) -> None:
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    try:
+        url = f"http://127.0.0.1:{server.server_address[1]}/{path}"
+        answer = run_module("es_rollover_init", server_urls=url, index_prefix="prod")
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert said in answer.message
+
+
+def test_https_on_a_http_port(es: Elasticsearch) -> None:
+    answer = run_module("es_index_info", server_urls=es.url.replace("http:", "https:"), retries=0)
+    assert "TLS failed" in answer.message
+    assert "whether the server speaks https" in answer.message
+
+
+def test_secrets_are_not_shown(es: Elasticsearch, tmp_path: Path) -> None:
+    file = tmp_path / "password"
+    file.write_text("from-the-file-4711\n")
+    for options in (
+        {"username": "u", "password": "hunter2-4711"},
+        {"username": "u", "password_file": str(file)},
+        {"api_key": "bXkta2V5LTQ3MTE="},
+        {"bearer_token": "token-4711"},
+    ):
+        answer = run_module("es_rollover_init", server_urls=es.url, index_prefix="prod", shards=1, **options)
+        assert not answer.message
+        for secret in ("hunter2-4711", "from-the-file-4711", "bXkta2V5LTQ3MTE=", "token-4711"):
+            assert secret not in answer.output
+
+
+def test_options_from_the_environment(es: Elasticsearch) -> None:
+    answer = run_module_with({"ES_SERVER_URLS": f"{es.url},{es.url}"}, "es_index_info")
+    assert answer.result["cluster"]["version"] == "7.17.1"
+
+
+def test_an_index_where_an_alias_belongs_changes_nothing(es: Elasticsearch) -> None:
+    """Fault 5 of the peers: a collector that wrote before init."""
+    es.request("POST", "/prod-jaeger-span-write/_doc?refresh=true", {"traceID": "1"})
+    with proxy(es.url) as seen:
+        answer = run_module(
+            "es_rollover_init", server_urls=seen.url, index_prefix="prod", record_types=["span"]
+        )
+    assert "prod-jaeger-span-write is an index, not an alias" in answer.message
+    assert seen.changes() == []
+    info = run_module("es_index_info", server_urls=es.url).result["index_sets"][0]
+    assert info["problems"] == ["prod-jaeger-span-write is an index where an alias belongs"]

@@ -1,0 +1,183 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""What happens when an answer is lost, the server is busy, the run is killed, or two run at once."""
+
+from __future__ import annotations
+
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.support.modules import run_module, start_module
+from tests.support.proxy import (
+    LOST_ANSWER,
+    LOST_REQUEST,
+    TOO_MANY,
+    UNAVAILABLE,
+    UNAVAILABLE_AFTERWARDS,
+    Fault,
+    nth,
+    proxy,
+)
+from tests.support.servers import Elasticsearch
+
+FAULTS = {
+    "request lost": LOST_REQUEST,
+    "answer lost": LOST_ANSWER,
+    "503": UNAVAILABLE,
+    "503 after it was done": UNAVAILABLE_AFTERWARDS,
+    "429": TOO_MANY,
+}
+SPAN = {"index_prefix": "prod", "record_types": ["span"]}
+
+
+def grow(es: Elasticsearch, generations: int) -> None:
+    """A span set with so many generations, all readable, a day apart and long ago."""
+    es.set_clock("-60d")
+    run_module("es_rollover_init", server_urls=es.url, shards=1, **SPAN)
+    for number in range(1, generations):
+        es.set_clock(f"-{60 - number}d")
+        run_module("es_rollover", server_urls=es.url, conditions={}, **SPAN)
+    es.set_clock("+0d")
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+@pytest.mark.parametrize(
+    ("module", "options", "request_line"),
+    [
+        ("es_rollover_init", {"shards": 1}, ("PUT", "/_template/")),
+        ("es_rollover_init", {"shards": 1}, ("PUT", "/prod-jaeger-span-000001")),
+        ("es_rollover", {"conditions": {}}, ("POST", "/_rollover/")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
+        ("es_index_cleaner", {"days": 7, "only_unreadable": False}, ("DELETE", "/prod-")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/health")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/prod-")),
+    ],
+)
+def test_one_fault_does_not_matter(
+    es: Elasticsearch, module: str, options: dict[str, Any], request_line: tuple[str, str], fault: Fault
+) -> None:
+    if module != "es_rollover_init":
+        grow(es, 3)
+    with proxy(es.url, nth(*request_line, fault)) as flawed:
+        answer = run_module(module, server_urls=flawed.url, **SPAN, **options)
+    assert not answer.message
+    assert answer.changed
+    expected = {
+        "es_rollover_init": ([1], [1], 1),
+        "es_rollover": ([1, 2, 3, 4], [1, 2, 3, 4], 4),
+        "es_lookback": ([1, 2, 3], [3], 3),
+        "es_index_cleaner": ([3], [3], 3),
+    }[module]
+    assert numbers(es) == expected
+
+
+def numbers(es: Elasticsearch) -> tuple[list[int], list[int], int]:
+    """Generations of the span set that are stored, that are readable, and the one that is written."""
+    stored = sorted(int(name[-6:]) for name in es.indices() if name.startswith("prod-jaeger-span-"))
+    readable = sorted(int(index[-6:]) for alias, index in es.aliases() if alias == "prod-jaeger-span-read")
+    (written,) = [int(index[-6:]) for alias, index in es.aliases() if alias == "prod-jaeger-span-write"]
+    return stored, readable, written
+
+
+@pytest.mark.parametrize("fault", [LOST_REQUEST, UNAVAILABLE], ids=["no answer", "503"])
+def test_a_fault_that_stays_is_one_clear_sentence(es: Elasticsearch, fault: Fault) -> None:
+    grow(es, 2)
+    with proxy(es.url, nth("POST", "/_rollover/", fault, times=99)) as flawed:
+        answer = run_module("es_rollover", server_urls=flawed.url, conditions={}, retries=1, **SPAN)
+    assert answer.message.startswith("1 of 1 index sets failed: prod/span: ")
+    assert "_rollover" in answer.message or "no answer" in answer.message
+    assert len(flawed.changes()) == 2
+    assert numbers(es) == ([1, 2], [1, 2], 2)
+
+
+def test_a_rollover_whose_answer_is_lost_is_not_repeated(es: Elasticsearch) -> None:
+    grow(es, 1)
+    with proxy(es.url, nth("POST", "/_rollover/", LOST_ANSWER)) as flawed:
+        run_module("es_rollover", server_urls=flawed.url, conditions={}, **SPAN)
+    assert len(flawed.changes()) == 1
+    assert numbers(es) == ([1, 2], [1, 2], 2)
+
+
+@pytest.mark.parametrize("_round", range(3))
+def test_rollovers_at_once_make_one_generation(es: Elasticsearch, _round: int) -> None:
+    """Fault 2 of the peers: two at once left indices that nobody could read."""
+    es.set_clock("-3d")
+    run_module("es_rollover_init", server_urls=es.url, shards=1, **SPAN)
+    es.set_clock("+0d")
+    with ThreadPoolExecutor(4) as pool:
+        runs = [
+            pool.submit(run_module, "es_rollover", server_urls=es.url, conditions={"max_age": "2d"}, **SPAN)
+            for _ in range(4)
+        ]
+        answers = [run.result() for run in runs]
+    assert [answer.message for answer in answers] == [""] * 4
+    assert sum(answer.changed for answer in answers) == 1
+    assert numbers(es) == ([1, 2], [1, 2], 2)
+
+
+def test_an_index_that_goes_between_list_and_delete(es: Elasticsearch) -> None:
+    """Fault 10 of the peers: one index gone, and the whole batch stayed."""
+    grow(es, 4)
+
+    def meanwhile(method: str, _path: str) -> Fault | None:
+        if method == "DELETE" and "prod-jaeger-span-000002" in es.indices():
+            es.request("DELETE", "/prod-jaeger-span-000002")
+        return None
+
+    with proxy(es.url, meanwhile) as raced:
+        answer = run_module("es_index_cleaner", server_urls=raced.url, days=7, only_unreadable=False, **SPAN)
+    assert not answer.message
+    assert numbers(es) == ([4], [4], 4)
+
+
+def test_an_index_that_goes_between_list_and_lookback(es: Elasticsearch) -> None:
+    grow(es, 4)
+
+    def meanwhile(_method: str, path: str) -> Fault | None:
+        if path.startswith("/_aliases") and "prod-jaeger-span-000002" in es.indices():
+            es.request("DELETE", "/prod-jaeger-span-000002")
+        return None
+
+    with proxy(es.url, meanwhile) as raced:
+        answer = run_module("es_lookback", server_urls=raced.url, unit="days", unit_count=7, **SPAN)
+    assert not answer.message
+    assert numbers(es) == ([1, 3, 4], [4], 4)
+
+
+@pytest.mark.parametrize("reaches", [False, True], ids=["before it arrives", "before its answer"])
+def test_a_run_that_is_killed_at_its_rollover(es: Elasticsearch, reaches: bool) -> None:
+    """Fault 1 of the peers: a kill between two requests hid spans for ever. Here there is one request."""
+    grow(es, 1)
+    stall = Fault(reaches=reaches, status=0, seconds=30)
+    with proxy(es.url, nth("POST", "/_rollover/", stall)) as stalled:
+        run = start_module("es_rollover", server_urls=stalled.url, conditions={}, **SPAN)
+        while not stalled.changes():
+            assert run.poll() is None
+            time.sleep(0.05)
+        if reaches:
+            while numbers(es)[2] != 2:
+                time.sleep(0.05)
+        run.kill()
+        run.communicate()
+    after_kill = numbers(es)
+    assert after_kill == (([1, 2], [1, 2], 2) if reaches else ([1], [1], 1))
+    answer = run_module("es_rollover", server_urls=es.url, conditions={"max_age": "1d"}, **SPAN)
+    assert not answer.message
+    assert numbers(es) == ([1, 2], [1, 2], 2)
+
+
+def test_a_server_whose_clock_is_ahead_does_not_hasten_anything(es: Elasticsearch) -> None:
+    grow(es, 1)
+    es.set_clock("+0d")
+    run_module("es_rollover", server_urls=es.url, conditions={}, **SPAN)
+    es.set_clock("+400d")
+    lookback = {"unit": "days", "unit_count": 7}
+    clean = {"days": 7, "only_unreadable": False}
+    for module, options in (("es_lookback", lookback), ("es_index_cleaner", clean)):
+        answer = run_module(module, server_urls=es.url, **SPAN, **options)
+        assert not answer.message
+        assert not answer.changed
+        assert "The server's clock says" in str(answer.result["warnings"])

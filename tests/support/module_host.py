@@ -1,0 +1,58 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs modules, each in a process of its own that is forked from one that has the libraries loaded already.
+
+A module needs a second to import what it needs and some milliseconds to work, and the tests run hundreds.
+Start: python -m tests.support.module_host SOCKET. For each connection: JSON in, the module's output back.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import socket
+import sys
+from typing import Any
+
+import elasticsearch
+import opensearchpy
+from ansible.module_utils import basic
+
+PACKAGE = "ansible_collections.tracestack.jaeger.plugins.modules"
+PRELOADED = (elasticsearch, opensearchpy)
+
+
+def become_module(connection: socket.socket) -> None:
+    """In the child: read the request, answer with what the module prints, and end."""
+    with connection.makefile("rb") as stream:
+        request: dict[str, Any] = json.load(stream)
+    os.environ.update(request["env"])
+    for descriptor in (1, 2):
+        os.dup2(connection.fileno(), descriptor)
+    arguments = {"ANSIBLE_MODULE_ARGS": request["arguments"]}
+    basic._ANSIBLE_ARGS = json.dumps(arguments).encode()
+    basic._ANSIBLE_PROFILE = "legacy"
+    importlib.import_module(f"{PACKAGE}.{request['module']}").main()
+
+
+def serve(path: str) -> None:
+    """Fork a module for each connection, until the process is ended."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody waits for the children
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen(64)
+        print("ready", flush=True)
+        while True:
+            connection, _peer = listener.accept()
+            if os.fork() == 0:
+                listener.close()
+                signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+                become_module(connection)
+                sys.exit()
+            connection.close()
+
+
+if __name__ == "__main__":
+    serve(sys.argv[1])
