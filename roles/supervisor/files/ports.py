@@ -16,17 +16,21 @@ import os
 import sys
 import time
 from collections.abc import Iterable
-from socket import SOCK_DGRAM
+from socket import SOCK_DGRAM, getaddrinfo
 from typing import Any
 
 import psutil
 
 
+def address(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address:
+    """An address, resolved if need be; Java's ::ffff:127.0.0.1 is 127.0.0.1."""
+    found = ipaddress.ip_address(getaddrinfo(text, None)[0][4][0])
+    return getattr(found, "ipv4_mapped", None) or found
+
+
 def overlaps(bound: str, host: str) -> bool:
     """Whether a socket bound to one address keeps another from being bound."""
-    first, second = (
-        ipaddress.ip_address("127.0.0.1" if name == "localhost" else name) for name in (bound, host)
-    )
+    first, second = address(bound), address(host)
     return first == second or first.is_unspecified or second.is_unspecified
 
 
