@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.modules import run_module
-from tests.support.servers import Elasticsearch, elasticsearch, go_tools
+from tests.support.servers import Elasticsearch, elasticsearch, jaeger_programs
 
 DIFFERENCES = {
     "index patterns": "ours begin with the prefix, so that they catch no other prefix's indices",
@@ -79,7 +79,7 @@ def templates(server: Elasticsearch) -> dict[str, Any]:
 @pytest.fixture(scope="session")
 def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
     folder = tmp_path_factory.mktemp("twins")
-    tools = go_tools(folder / "bin")
+    tools = jaeger_programs("es-rollover", "es-index-cleaner")
     with (
         elasticsearch(folder / "theirs", clock=True) as theirs,
         elasticsearch(folder / "ours", clock=True) as ours,

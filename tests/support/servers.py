@@ -10,9 +10,10 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -113,12 +114,90 @@ def stop(process: subprocess.Popen[Any], seconds: float = 20) -> None:
             process.wait()
 
 
-def go_tools(folder: Path) -> Path:
-    """Jaeger's own es-rollover and es-index-cleaner, built from the module that the role jaeger builds from."""
-    module = ROOT / "roles" / "jaeger" / "files" / "native"
-    packages = [f"github.com/jaegertracing/jaeger/cmd/{name}" for name in ("es-rollover", "es-index-cleaner")]
-    command = ["go", "build", "-trimpath", "-o", f"{folder}{os.sep}", *packages]
-    subprocess.run(
-        command, cwd=module, check=True, capture_output=True, env={**os.environ, "GOTOOLCHAIN": "local"}
+def jaeger_programs(*names: str) -> Path:
+    """The folder of Jaeger's own programs, built as the role jaeger builds them."""
+    script = ROOT / "roles" / "jaeger" / "files" / "native" / "build.sh"
+    dist = ROOT / ".local" / "jaeger" / "dist"
+    built = subprocess.run(["sh", script, dist, *names], check=True, stdout=subprocess.PIPE)
+    return Path(built.stdout.decode().strip())
+
+
+@dataclass(frozen=True)
+class Jaeger:
+    """A running all-in-one."""
+
+    query_url: str
+    otlp_url: str
+
+    def send(self, trace: str, service: str) -> None:
+        """Export one span by OTLP/HTTP, as an application would."""
+        now = time.time_ns()
+        times = {"startTimeUnixNano": str(now - 1000), "endTimeUnixNano": str(now)}
+        span = {"traceId": trace, "spanId": trace[:16], "name": "work", "kind": 1, **times}
+        resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
+        body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
+        headers = {"Content-Type": "application/json"}
+        request = urllib.request.Request(self.otlp_url, json.dumps(body).encode(), headers)
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def finds(self, trace: str) -> bool:
+        """Whether the query service has this trace."""
+        try:
+            urllib.request.urlopen(f"{self.query_url}/api/traces/{trace}", timeout=30).close()
+        except urllib.error.HTTPError as refused:
+            if refused.code == 404:
+                return False
+            raise
+        return True
+
+    def services(self) -> list[str]:
+        """The query service's list of services."""
+        with urllib.request.urlopen(f"{self.query_url}/api/services", timeout=30) as answer:
+            return list(json.load(answer)["data"] or [])
+
+
+@contextmanager
+def jaeger(es: Elasticsearch, prefix: str, folder: Path) -> Iterator[Jaeger]:
+    """Run a real Jaeger that stores in es through aliases, until the block ends."""
+    program = jaeger_programs("all-in-one") / "all-in-one"
+    ports = [free_port() for _ in range(11)]
+    services = (
+        *("query.http-server", "collector.otlp.http", "query.grpc-server", "collector.otlp.grpc"),
+        *("collector.http-server", "collector.grpc-server", "admin.http", "http-server"),
     )
-    return folder
+    listening = [f"--{name}.host-port=127.0.0.1:{port}" for name, port in zip(services, ports, strict=False)]
+    agents = ("jaeger-compact", "jaeger-binary", "zipkin-compact")
+    listening += [
+        f"--processor.{name}.server-host-port=127.0.0.1:{port}"
+        for name, port in zip(agents, ports[8:], strict=True)
+    ]
+    storage = [f"--es.server-urls={es.url}", f"--es.index-prefix={prefix}", "--es.use-aliases=true"]
+    quick = ["--es.create-index-templates=false", "--es.bulk.flush-interval=100ms"]
+    running = Jaeger(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/v1/traces")
+    environment = {**os.environ, "SPAN_STORAGE_TYPE": "elasticsearch", "OTEL_TRACES_SAMPLER": "always_off"}
+    with (folder / "jaeger.log").open("wb") as log:
+        command = [str(program), *listening, *storage, *quick]
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
+    try:
+        wait_for(lambda: process.poll() is not None or answers(f"{running.query_url}/api/services"))
+        assert process.poll() is None, (folder / "jaeger.log").read_text()
+        yield running
+    finally:
+        stop(process)
+
+
+def answers(url: str) -> bool:
+    """Whether anything answers this URL with 200."""
+    try:
+        urllib.request.urlopen(url, timeout=10).close()
+    except OSError:
+        return False
+    return True
+
+
+def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
+    """Wait until this is true."""
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end, f"not true within {seconds} seconds"
+        time.sleep(0.1)

@@ -1,0 +1,95 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""A real Jaeger in front of the real Elasticsearch: what it finds while its indices are looked after."""
+
+from __future__ import annotations
+
+import threading
+import time
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.modules import run_module
+from tests.support.servers import Elasticsearch, Jaeger, jaeger, wait_for
+
+PREFIX = "live"
+
+
+@pytest.fixture
+def stack(es: Elasticsearch, tmp_path: Path) -> Iterator[tuple[Elasticsearch, Jaeger]]:
+    """Initialised index sets and a Jaeger that writes to them."""
+    run(es, "es_rollover_init", shards=1, replicas=0)
+    with jaeger(es, PREFIX, tmp_path) as running:
+        yield es, running
+
+
+def run(es: Elasticsearch, module: str, **options: Any) -> None:
+    answer = run_module(module, server_urls=es.url, index_prefix=PREFIX, **options)
+    assert not answer.message
+
+
+def test_lookback_hides_old_traces_and_keeps_the_list_of_services(
+    stack: tuple[Elasticsearch, Jaeger],
+) -> None:
+    es, traces = stack
+    old, new = uuid.uuid4().hex, uuid.uuid4().hex
+    traces.send(old, "api")
+    wait_for(lambda: traces.finds(old) and traces.services() == ["api"])
+    run(es, "es_rollover", conditions={})
+    assert traces.finds(old)
+    traces.send(new, "api")
+    wait_for(lambda: traces.finds(new))
+    time.sleep(3)
+    run(es, "es_lookback", unit="seconds", unit_count=1)
+    assert not traces.finds(old)
+    assert traces.finds(new)
+    assert traces.services() == ["api"]
+    run(es, "es_index_cleaner", days=0)
+    assert traces.finds(new)
+    assert traces.services() == ["api"]
+
+
+def test_without_the_cache_time_the_list_of_services_is_lost(stack: tuple[Elasticsearch, Jaeger]) -> None:
+    """Fault 14 of the peers, and the reason for service_cache_ttl: the test above would fail without it."""
+    es, traces = stack
+    old, new = uuid.uuid4().hex, uuid.uuid4().hex
+    traces.send(old, "api")
+    wait_for(lambda: traces.finds(old) and traces.services() == ["api"])
+    run(es, "es_rollover", conditions={})
+    traces.send(new, "api")
+    wait_for(lambda: traces.finds(new))
+    time.sleep(3)
+    run(es, "es_lookback", unit="seconds", unit_count=1, service_cache_ttl="0s")
+    assert traces.services() == []
+    assert traces.finds(new)
+
+
+def test_every_trace_is_found_while_its_indices_roll(stack: tuple[Elasticsearch, Jaeger]) -> None:
+    """Fault 1 of the peers: between rollover and alias, and after a kill there, traces were invisible."""
+    es, traces = stack
+    sent: list[str] = []
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            trace = uuid.uuid4().hex
+            traces.send(trace, "api")
+            sent.append(trace)
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        for _ in range(8):
+            run(es, "es_rollover", conditions={})
+            run(es, "es_lookback", unit="hours", unit_count=2)
+    finally:
+        done.set()
+        writer.join()
+    assert len(sent) > 50
+    wait_for(lambda: traces.finds(sent[-1]))
+    assert [trace for trace in sent if not traces.finds(trace)] == []
+    assert len([name for name in es.indices() if name.startswith(f"{PREFIX}-jaeger-span-")]) == 9
