@@ -37,6 +37,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
 
 PASSING = (429, 502, 503, 504)
 MAX_PAUSE = 8.0
+_ADVICE = "Check server_urls and whether the server runs, or try again later."
 _SECRETS = ("password", "api_key", "bearer_token")
 
 
@@ -265,7 +266,7 @@ class Cluster:
                 return request()
             except OutcomeUnknownError as passing:
                 if attempt == self._options.retries:
-                    raise ConnectionFailedError(f"{self._where}: {passing}") from None
+                    raise ConnectionFailedError(f"{self._where}: {passing}. {_ADVICE}") from None
             self.pause(attempt)
         raise AssertionError("unreachable")
 
