@@ -55,11 +55,15 @@ def nth(method: str, part: str, fault: Fault, times: int = 1) -> Chooser:
 
 @dataclass
 class Proxy:
-    """A running proxy. choose says which request gets which fault; requests are "METHOD path", in order."""
+    """A running proxy. choose says which request gets which fault; requests are "METHOD path", in order.
+
+    authorizations are the different Authorization headers that came.
+    """
 
     url: str
     choose: Chooser
     requests: list[str] = field(default_factory=list)
+    authorizations: set[str | None] = field(default_factory=set)
 
     def changes(self) -> list[str]:
         """The requests that could have changed anything."""
@@ -77,6 +81,7 @@ def proxy(target: str, choose: Chooser = lambda _method, _path: None) -> Iterato
         def handle_any(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             running.requests.append(f"{self.command} {self.path}")
+            running.authorizations.add(self.headers.get("Authorization"))
             fault = running.choose(self.command, self.path) or Fault()
             status, headers, content = self.forward(body) if fault.reaches else (0, {}, b"")
             time.sleep(fault.seconds)

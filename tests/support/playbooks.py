@@ -1,0 +1,110 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Runs playbooks as a user does: ansible-playbook in a process of its own, and what it printed."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.support.servers import DIST, ROOT
+
+BIN = Path(sys.executable).parent
+JAEGER_DIST = ROOT / ".local" / "jaeger" / "dist"
+_ERROR = re.compile(
+    r"^\[ERROR\]: (?:Task failed: )?(?:(?:Action|Module) failed: )?(?:Validation of arguments failed:\n)?"
+    r"(.*?)\nOrigin:",
+    re.MULTILINE | re.DOTALL,
+)
+_RECAP = re.compile(r"^(\S+) +: (ok=\d+ .*)$", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Run:
+    """A playbook that has run. output is all that the user saw."""
+
+    code: int
+    output: str
+
+    @property
+    def error(self) -> str:
+        """The sentence that the run ended with, on one line; nothing if it went well."""
+        found = _ERROR.findall(self.output) if self.code else []
+        return " ".join(found[-1].split()) if found else ""
+
+    def count(self, word: str) -> int:
+        """The recap's sum over all hosts: changed, failed, ok, unreachable."""
+        recap = _RECAP.findall(self.output)
+        assert recap, self.output
+        return sum(int(dict(each.split("=") for each in counts.split())[word]) for _host, counts in recap)
+
+
+def play(
+    playbook: str | Path,
+    variables: dict[str, Any],
+    *arguments: str,
+    env: dict[str, str] | None = None,
+    folder: Path = ROOT,
+) -> Run:
+    """Run a playbook in a folder, the repository's root with its ansible.cfg unless told otherwise.
+
+    The variables are in a file, as secrets have to be: with -vvvv Ansible shows its command line.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump(variables, file)
+        file.flush()
+        command = [str(BIN / "ansible-playbook"), str(playbook), "-e", f"@{file.name}", *arguments]
+        return _run(command, env or {}, folder)
+
+
+def _run(command: list[str], env: dict[str, str], folder: Path) -> Run:
+    environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1", **env}
+    done = subprocess.run(
+        command,
+        cwd=folder,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stdout, done.stdout
+    return Run(done.returncode, done.stdout)
+
+
+def set_up(part: str, home: Path, variables: dict[str, Any], *arguments: str, **options: Any) -> Run:
+    """Run one role of playbooks/setup.yml, elasticsearch, jaeger or traced_api, with all that it writes in home.
+
+    What was downloaded and built is the repository's.
+    """
+    shared = {
+        "tracestack_home": str(home),
+        "elasticsearch_dist_dir": str(DIST),
+        "jaeger_dist_dir": str(JAEGER_DIST),
+    }
+    only = ("--tags", part, "--limit", part)
+    return play("playbooks/setup.yml", {**shared, **variables}, *only, *arguments, **options)
+
+
+def processes(home: Path) -> list[str]:
+    """The command lines of all processes that have to do with this folder."""
+    commands = []
+    for file in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            commands.append(file.read_text(errors="replace").replace("\0", " "))
+        except OSError:  # it has just ended
+            continue
+    return [command for command in commands if str(home) in command]
+
+
+def files(home: Path) -> set[str]:
+    """The files below a folder, by their path."""
+    return {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
