@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import signal
@@ -118,7 +119,10 @@ def jaeger_programs(*names: str) -> Path:
     """The folder of Jaeger's own programs, built as the role jaeger builds them."""
     script = ROOT / "roles" / "jaeger" / "files" / "native" / "build.sh"
     dist = ROOT / ".local" / "jaeger" / "dist"
-    built = subprocess.run(["sh", script, dist, *names], check=True, stdout=subprocess.PIPE)
+    dist.mkdir(parents=True, exist_ok=True)
+    with (dist / ".lock").open("w") as lock:  # several test processes; the work is done once
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        built = subprocess.run(["sh", script, dist, *names], check=True, stdout=subprocess.PIPE)
     return Path(built.stdout.decode().strip())
 
 
