@@ -1,0 +1,129 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Method docker as far as it goes without a Docker daemon: the container that Docker would be asked for.
+
+A listener stands where the daemon would. It has the image, has no container, and refuses to make one: the tests look at
+what community.docker sent. That Docker then runs it is not tested (docs/verified.md).
+"""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+
+from tests.support.modules import run_module
+from tests.support.playbooks import Run, set_up
+from tests.support.servers import Elasticsearch
+
+ELASTICSEARCH_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:7.17.1"
+JAEGER_IMAGE = "jaegertracing/all-in-one:1.57"
+IMAGE_ID = "sha256:" + "0" * 64
+
+
+class Listener(ThreadingHTTPServer):
+    """Keeps the requests for new containers: name and definition."""
+
+    created: list[tuple[str, dict[str, Any]]]
+
+
+class Handler(BaseHTTPRequestHandler):
+    server: Listener
+
+    def answer(self, status: int, content: Any) -> None:
+        body = json.dumps(content).encode()
+        self.send_response(status)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def do_GET(self) -> None:
+        if self.path.endswith("/version"):
+            self.answer(
+                200, {"ApiVersion": "1.44", "MinAPIVersion": "1.24", "Version": "25.0.0", "Os": "linux"}
+            )
+        elif self.path.endswith("/info"):
+            self.answer(200, {"Name": "listener"})
+        elif "/containers/json?" in self.path:
+            self.answer(200, [])
+        elif "/images/json?" in self.path:
+            self.answer(200, [{"Id": IMAGE_ID, "RepoTags": [ELASTICSEARCH_IMAGE, JAEGER_IMAGE]}])
+        elif "/images/" in self.path:
+            self.answer(200, {"Id": IMAGE_ID, "Config": {}, "Os": "linux"})
+        else:
+            self.answer(404, {"message": "there is none"})
+
+    def do_POST(self) -> None:
+        address = urlsplit(self.path)
+        content = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if address.path.endswith("/containers/create"):
+            self.server.created.append((parse_qs(address.query)["name"][0], content))
+        self.answer(507, {"message": "no space left on device"})
+
+    def log_message(self, *_args: object) -> None:
+        pass
+
+
+@pytest.fixture
+def docker() -> Iterator[Listener]:
+    """The listener, running."""
+    server = Listener(("127.0.0.1", 0), Handler)
+    server.created = []
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
+    yield server
+    server.shutdown()
+    server.server_close()
+
+
+def run_with(docker: Listener, role: str, home: Path, variables: dict[str, Any]) -> Run:
+    environment = {"DOCKER_HOST": f"tcp://127.0.0.1:{docker.server_address[1]}"}
+    run = set_up(role, home, {f"{role}_method": "docker", **variables}, env=environment)
+    assert run.code != 0
+    assert "no space left on device" in run.error
+    assert run.error.endswith(
+        f"or set {role}_method to {'embedded' if role == 'elasticsearch' else 'native'}."
+    )
+    assert not home.exists()
+    return run
+
+
+def test_elasticsearch_is_the_tutorial_s_container(docker: Listener, tmp_path: Path) -> None:
+    run_with(docker, "elasticsearch", tmp_path / "home", {"elasticsearch_port": 9201})
+    ((name, asked),) = docker.created
+    assert name == "trace-elastic"
+    assert asked["Image"] == ELASTICSEARCH_IMAGE
+    assert {"discovery.type=single-node", "ES_JAVA_OPTS=-Xms512m -Xmx512m"} <= set(asked["Env"])
+    host = asked["HostConfig"]
+    assert host["PortBindings"] == {"9200/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9201"}]}
+    assert host["Binds"] == ["trace-elastic:/usr/share/elasticsearch/data:rw"]
+
+
+def test_jaeger_s_container_has_the_same_arguments_as_the_process(
+    docker: Listener, es: Elasticsearch, tmp_path: Path
+) -> None:
+    init = run_module("es_rollover_init", server_urls=es.url, index_prefix="prod", shards=1, replicas=0)
+    assert not init.message
+    secrets = {"jaeger_elasticsearch_username": "jaeger", "jaeger_elasticsearch_password": "unseen-4711"}
+    run = run_with(docker, "jaeger", tmp_path / "home", {"elasticsearch_url": es.url, **secrets})
+    ((name, asked),) = docker.created
+    assert name == "trace-jaeger"
+    assert asked["Image"] == JAEGER_IMAGE
+    assert asked["HostConfig"]["NetworkMode"] == "host"
+    assert {
+        f"--es.server-urls={es.url}",
+        "--es.index-prefix=prod",
+        "--es.use-aliases=true",
+        "--es.create-index-templates=false",
+        "--query.http-server.host-port=127.0.0.1:16686",
+    } <= set(asked["Cmd"])
+    assert not [each for each in asked["Cmd"] if "host-port" in each and "127.0.0.1:" not in each]
+    assert {"SPAN_STORAGE_TYPE=elasticsearch", "ES_PASSWORD=unseen-4711"} <= set(asked["Env"])
+    assert "unseen-4711" not in " ".join(asked["Cmd"])
+    assert "unseen-4711" not in run.output
