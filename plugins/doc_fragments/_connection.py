@@ -23,6 +23,7 @@ options:
   username:
     description:
       - User for basic authentication (Jaeger's C(--es.username)).
+      - Credentials are taken from the environment only where no option gives any.
       - Falls back to E(ES_USERNAME).
     type: str
   password:

@@ -100,7 +100,10 @@ class CreateIndex(_Certain):
         return state.put(Index(self.index, UNBORN, dict(self.aliases)))
 
     def remaining(self, state: State) -> Action | None:
-        return None if self.index in state.indices else self
+        if self.index not in state.indices:
+            return self
+        add = tuple((self.index, alias, flag) for alias, flag in self.aliases.items())
+        return UpdateAliases(self.why, add=add).remaining(state)
 
 
 @dataclass(frozen=True)

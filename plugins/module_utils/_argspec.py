@@ -15,7 +15,7 @@ from ansible.module_utils.common.parameters import env_fallback
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import RECORD_TYPES
 
-_DURATION = re.compile(r"(\d{1,9})([smhd])", re.ASCII)
+_DURATION = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -26,6 +26,7 @@ class ArgumentSpec:
     options: dict[str, Any] = field(default_factory=dict)
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
     required_together: tuple[tuple[str, ...], ...] = ()
+    required_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     def merge(self, other: ArgumentSpec) -> ArgumentSpec:
         """Both groups in one."""
@@ -33,6 +34,7 @@ class ArgumentSpec:
             {**self.options, **other.options},
             self.mutually_exclusive + other.mutually_exclusive,
             self.required_together + other.required_together,
+            {**self.required_by, **other.required_by},
         )
 
     def to_kwargs(self) -> dict[str, Any]:
@@ -41,11 +43,15 @@ class ArgumentSpec:
             "argument_spec": self.options,
             "mutually_exclusive": self.mutually_exclusive,
             "required_together": self.required_together,
+            "required_by": self.required_by,
         }
 
 
 def connection_spec() -> ArgumentSpec:
-    """The options of the doc fragment _connection. Environment names are those of Jaeger's own binaries."""
+    """The options of the doc fragment _connection. Environment names are those of Jaeger's own binaries.
+
+    Credentials come from the environment only where no option gives any: see ConnectionOptions.
+    """
     return ArgumentSpec(
         {
             "server_urls": {
@@ -55,25 +61,13 @@ def connection_spec() -> ArgumentSpec:
                 "aliases": ["url", "hosts"],
                 "fallback": (env_fallback, ["ES_SERVER_URLS"]),
             },
-            "username": {"type": "str", "fallback": (env_fallback, ["ES_USERNAME"])},
-            "password": {"type": "str", "no_log": True, "fallback": (env_fallback, ["ES_PASSWORD"])},
-            "password_file": {
-                "type": "path",
-                "no_log": False,
-                "fallback": (env_fallback, ["ES_PASSWORD_FILE"]),
-            },
-            "api_key": {"type": "str", "no_log": True, "fallback": (env_fallback, ["ES_API_KEY"])},
-            "api_key_file": {
-                "type": "path",
-                "no_log": False,
-                "fallback": (env_fallback, ["ES_API_KEY_FILE"]),
-            },
-            "bearer_token": {"type": "str", "no_log": True, "fallback": (env_fallback, ["ES_BEARER_TOKEN"])},
-            "bearer_token_file": {
-                "type": "path",
-                "no_log": False,
-                "fallback": (env_fallback, ["ES_TOKEN_FILE"]),
-            },
+            "username": {"type": "str"},
+            "password": {"type": "str", "no_log": True},
+            "password_file": {"type": "path", "no_log": False},
+            "api_key": {"type": "str", "no_log": True},
+            "api_key_file": {"type": "path", "no_log": False},
+            "bearer_token": {"type": "str", "no_log": True},
+            "bearer_token_file": {"type": "path", "no_log": False},
             "ca_path": {"type": "path", "fallback": (env_fallback, ["ES_TLS_CA"])},
             "client_cert": {"type": "path", "fallback": (env_fallback, ["ES_TLS_CERT"])},
             "client_key": {"type": "path", "no_log": False, "fallback": (env_fallback, ["ES_TLS_KEY"])},
@@ -86,6 +80,7 @@ def connection_spec() -> ArgumentSpec:
             ("password", "password_file"),
         ),
         required_together=(("client_cert", "client_key"),),
+        required_by={"password": ("username",), "password_file": ("username",)},
     )
 
 

@@ -9,7 +9,11 @@ else.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import os
+import time
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
@@ -18,8 +22,13 @@ from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import Action, Description, Outcome
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import ArgumentSpec
-from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import Cluster, ConnectionOptions
+from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import (
+    Cluster,
+    ConnectionOptions,
+    secrets_in_urls,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
+    AuthenticationFailedError,
     JaegerStorageError,
     MissingLibraryError,
     OutcomeUnknownError,
@@ -28,23 +37,29 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import IndexSet
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import Plan
-from ansible_collections.tracestack.jaeger.plugins.module_utils._state import EPOCH, UNBORN, State, View, view
+from ansible_collections.tracestack.jaeger.plugins.module_utils._state import UNBORN, State, View, view
 
 # What the server answers when another run was faster, or somebody deleted what we were about to touch.
 _RACES = ("resource_already_exists_exception", "index_not_found_exception", "aliases_not_found_exception")
+_OVERTAKEN = Outcome(False, "another run did it first")
 _MAX_CLOCK_SKEW_SECONDS = 60
+_MAX_SECONDS_BEHIND = 3600
 
 Planner = Callable[[View, datetime], Plan]
 
 
 @dataclass(frozen=True)
 class Job:
-    """What a module wants done: a planner over index sets, and what has to be read for it."""
+    """What a module wants done: a planner over index sets, and what has to be read for it.
+
+    ages: the planner asks how old an index is. births: it makes indices, which get the server's time.
+    """
 
     index_sets: Sequence[IndexSet]
     plan: Planner
     templates: bool = False
-    clock: bool = False
+    ages: bool = False
+    births: bool = False
     may_be_missing: bool = False
     date_separator: str = "-"
 
@@ -65,28 +80,46 @@ class Report:
 def run_module(spec: ArgumentSpec, prepare: Callable[[Mapping[str, Any]], Job]) -> None:
     """Run a module that changes index sets, from its argument spec to its exit."""
     module = AnsibleModule(**spec.to_kwargs(), supports_check_mode=True)
-    try:
-        options = ConnectionOptions.from_params(module.params)
+    with clear_errors(module):
+        options = connection_options(module)
         job = prepare(module.params)
         report = run(Cluster(options), job, module.check_mode)
-    except JaegerStorageError as problem:
-        fail(module, problem)
-    for warning in report.warnings:
-        module.warn(warning)
-    result = _result(report, job)
+        for warning in report.warnings:
+            module.warn(warning)
+        result = _result(report, job)
+        if module._diff:
+            result["diff"] = {"before": _picture(report.before, job), "after": _picture(report.after, job)}
     if report.failures:
         told = "; ".join(f"{_label(failure)}: {failure['msg']}" for failure in report.failures)
-        module.fail_json(
-            msg=f"{len(report.failures)} of {len(job.index_sets)} index sets failed: {told}", **result
-        )
+        msg = f"{len(report.failures)} of {len(job.index_sets)} index sets failed: {told}"
+        module.fail_json(msg=msg, **result)
     module.exit_json(**result)
 
 
-def fail(module: AnsibleModule, problem: JaegerStorageError) -> None:
-    """End the module with one clear sentence."""
-    if isinstance(problem, MissingLibraryError):
-        module.fail_json(msg=missing_required_lib(problem.library), exception=problem.trace)
-    module.fail_json(msg=str(problem))
+def connection_options(module: AnsibleModule) -> ConnectionOptions:
+    """The connection options; whatever is secret in them is never shown from here on."""
+    module.no_log_values.update(secrets_in_urls(module.params["server_urls"]))
+    options = ConnectionOptions.from_params(module.params, os.environ)
+    module.no_log_values.update(options.secrets)
+    return options
+
+
+@contextmanager
+def clear_errors(module: AnsibleModule) -> Iterator[None]:
+    """End the module with one clear sentence for each error; the only place where that is done."""
+    try:
+        yield
+    except MissingLibraryError as missing:
+        module.fail_json(msg=missing_required_lib(missing.library), exception=missing.trace)
+    except JaegerStorageError as problem:
+        module.fail_json(msg=str(problem))
+    except Exception as unforeseen:
+        # Neither the error's own words nor its trace are shown: both may hold a secret.
+        place = traceback.extract_tb(unforeseen.__traceback__)[-1]
+        where = f"{os.path.basename(place.filename)}, line {place.lineno}"
+        module.fail_json(
+            msg=f"Unforeseen {type(unforeseen).__name__} in {where}. Please report this as a defect."
+        )
 
 
 def run(cluster: Cluster, job: Job, check_mode: bool) -> Report:
@@ -98,8 +131,10 @@ def run(cluster: Cluster, job: Job, check_mode: bool) -> Report:
         names = ", ".join(patterns)
         raise RefusedError(f"there is no index {names}: check index_prefix, or run es_rollover_init first.")
     report = Report(cluster={"distribution": cluster.info.distribution, "version": cluster.info.version})
+    now = _now(cluster, job, report)
+    if job.ages:
+        state = _with_rollovers(cluster, state, patterns, report)
     report.before = report.after = state
-    now = _now(cluster, report) if job.clock else EPOCH
     for index_set in job.index_sets:
         try:
             plan = job.plan(view(state, index_set, now, job.date_separator), now)
@@ -116,16 +151,36 @@ def run(cluster: Cluster, job: Job, check_mode: bool) -> Report:
     return report
 
 
-def _now(cluster: Cluster, report: Report) -> datetime:
-    """The earlier of the server's clock and ours: an index is too old only when both say so."""
+def _now(cluster: Cluster, job: Job, report: Report) -> datetime:
+    """The earlier of the server's clock and ours: an index is too old only when both say so.
+
+    Nothing is born while the server's clock is far behind: its predecessor would seem to have ended long ago.
+    """
     theirs = cluster.now()
-    ours = datetime.now(theirs.tzinfo)
-    if abs((ours - theirs).total_seconds()) > _MAX_CLOCK_SKEW_SECONDS:
-        report.warnings.append(
-            f"The server's clock says {theirs:%Y-%m-%d %H:%M:%S}Z, this host's says {ours:%Y-%m-%d %H:%M:%S}Z: "
-            "ages are counted by the earlier one."
+    ours = datetime.fromtimestamp(time.time(), theirs.tzinfo)
+    behind = (ours - theirs).total_seconds()
+    clocks = (
+        f"The server's clock says {theirs:%Y-%m-%d %H:%M:%S}Z, this host's says {ours:%Y-%m-%d %H:%M:%S}Z"
+    )
+    if job.births and behind > _MAX_SECONDS_BEHIND:
+        raise RefusedError(
+            f"{clocks}: an index that is made now would get a wrong birth date, and the one before it would seem older "
+            "than it is. Set the clocks, then run again."
         )
+    if abs(behind) > _MAX_CLOCK_SKEW_SECONDS:
+        report.warnings.append(f"{clocks}: ages are counted by the earlier one.")
     return min(ours, theirs)
+
+
+def _with_rollovers(cluster: Cluster, state: State, patterns: list[str], report: Report) -> State:
+    try:
+        return cluster.read_rollovers(state, patterns)
+    except AuthenticationFailedError:
+        report.warnings.append(
+            "This user may not read the cluster state (privilege monitor), so ages are told by birth dates alone: a write "
+            "alias that was put back on an older index in between goes unnoticed."
+        )
+        return state
 
 
 def _note_kept(report: Report, index_set: IndexSet, plan: Plan) -> None:
@@ -136,21 +191,36 @@ def _note_kept(report: Report, index_set: IndexSet, plan: Plan) -> None:
 
 
 def _do(cluster: Cluster, action: Action, index_set: IndexSet, check_mode: bool, report: Report) -> None:
-    outcome = action.preview(cluster) if check_mode else _apply(cluster, action, index_set)
+    outcome = _preview(cluster, action) if check_mode else _apply(cluster, action, index_set, report)
+    told = action.describe()
     if outcome.changed:
         report.after = action.predict(report.after)
         report.actions += [
             {**entry, "index_prefix": index_set.prefix, "record_type": index_set.record_type}
-            for entry in action.describe()
+            for entry in told
         ]
     else:
-        subject = str(action.describe()[0].get("old_index") or action.describe()[0].get("index", ""))
+        subject = str(told[0].get("old_index") or told[0].get("index", ""))
         entry = {"index": subject, "record_type": index_set.record_type, "reason": outcome.reason}
         report.kept.append(entry)
 
 
-def _apply(cluster: Cluster, action: Action, index_set: IndexSet) -> Outcome:
-    """Apply an action; where its outcome is unknown or another run was faster, read again before going on."""
+def _preview(cluster: Cluster, action: Action) -> Outcome:
+    try:
+        return action.preview(cluster)
+    except RequestFailedError as refused:
+        if refused.kind in _RACES:
+            return _OVERTAKEN
+        raise
+
+
+def _apply(cluster: Cluster, action: Action, index_set: IndexSet, report: Report) -> Outcome:
+    """Apply an action; where its outcome is unknown or another run was faster, read again before going on.
+
+    What remains of it is sent again. Where nothing remains it was this run, if ever an outcome was unknown; else it
+    was another one, and the state that was read replaces the one that this run knew.
+    """
+    done = _OVERTAKEN
     attempt = 0
     while True:
         try:
@@ -162,10 +232,13 @@ def _apply(cluster: Cluster, action: Action, index_set: IndexSet) -> Outcome:
             if refused.kind not in _RACES:
                 raise
             problem = refused
-            done = Outcome(False, "another run did it first")
         cluster.pause(attempt)
-        remaining = action.remaining(cluster.read([index_set.pattern]))
+        fresh = cluster.read([index_set.pattern])
+        remaining = action.remaining(fresh)
         if remaining is None:
+            if done is _OVERTAKEN:
+                mine = [name for name in report.after.indices if name.startswith(f"{index_set.base}-")]
+                report.after = report.after.drop(mine).put(*fresh.indices.values())
             return done
         if attempt >= cluster.retries:
             raise problem
@@ -183,7 +256,6 @@ def _result(report: Report, job: Job) -> dict[str, Any]:
         "index_sets": [
             describe(view(report.after, index_set, None, job.date_separator)) for index_set in job.index_sets
         ],
-        "diff": {"before": _picture(report.before, job), "after": _picture(report.after, job)},
     }
 
 

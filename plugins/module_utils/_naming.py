@@ -67,6 +67,13 @@ def check_prefix(prefix: str | None) -> str:
     return prefix
 
 
+def check_date_separator(separator: str) -> str:
+    """Return what stands between the parts of a date in a dated index's name, or say what is wrong with it."""
+    if _FORBIDDEN.search(separator) or any(character.isalnum() for character in separator):
+        raise ConfigurationError(f"index_date_separator is {separator!r}: give '-', '.', '_' or nothing.")
+    return separator
+
+
 @dataclass(frozen=True)
 class IndexSet:
     """All indices of one record type under one prefix ("" for none)."""
@@ -150,5 +157,7 @@ def find_index_set(index: str) -> IndexSet | None:
 
 def index_sets(prefix: str, record_types: list[str] | None, archive: bool) -> list[IndexSet]:
     """The sets that a module's options name. archive stands for the archive set alone, as in Jaeger's tools."""
+    if record_types is not None and not record_types and not archive:
+        raise ConfigurationError("record_types is empty: name at least one, or leave the option out.")
     types = [ARCHIVE] if archive else record_types or ["span", "service", "dependencies"]
     return [IndexSet(prefix, record_type) for record_type in dict.fromkeys(types)]

@@ -10,8 +10,9 @@ and why. No client, no clock, no globals.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import dropwhile, takewhile
 from typing import Any
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import (
@@ -89,6 +90,8 @@ def plan_init(view: View, template: Template) -> Plan:
     _refuse_concrete_alias(view)
     actions: list[Action] = []
     current = view.state.templates.get(template.name)
+    if current is not None and current.priority is None:
+        template = replace(template, priority=None)
     if current != template:
         why = "there is none" if current is None else "it differs from Jaeger's for these options"
         actions.append(PutTemplate(template, why))
@@ -110,13 +113,18 @@ def plan_rollover(view: View, conditions: Mapping[str, Any]) -> Plan:
             f"no index is behind the write alias {view.index_set.write_alias}: check index_prefix, "
             "or run es_rollover_init, which creates the set or puts the alias back."
         )
+    new_index = view.index_set.generation_name(view.newest_number + 1)
+    if view.index_set.generation_of(new_index) is None:
+        raise RefusedError(
+            f"{new_index} would not be a name of the set: its generations have come to their end."
+        )
     return Plan(
         (
             *_readable(view, write_index),
             Rollover(
                 write_alias=view.index_set.write_alias,
                 old_index=write_index.name,
-                new_index=view.index_set.generation_name(view.newest_number + 1),
+                new_index=new_index,
                 aliases={view.index_set.read_alias: None},
                 conditions=conditions,
             ),
@@ -242,6 +250,12 @@ def problems(view: View) -> list[str]:
     found = []
     if names.read_alias not in view.write_index.aliases:
         found.append(f"{view.write_index.name} is written but not behind the read alias {names.read_alias}")
+    older = dropwhile(lambda member: not member.readable, view.generations)
+    found += [
+        f"{member.index.name} is not readable, though an older generation is: spans may have been hidden by accident"
+        for member in takewhile(lambda member: not member.is_write_index, older)
+        if not member.readable
+    ]
     newest = view.generations[-1].index if view.generations else view.write_index
     if newest is not view.write_index:
         found.append(f"the write alias is on {view.write_index.name}, but {newest.name} is newer")

@@ -34,11 +34,15 @@ class ClusterInfo:
 
 @dataclass(frozen=True)
 class Index:
-    """One index. aliases maps each alias to its is_write_index flag (None where the server has none)."""
+    """One index. aliases maps each alias to its is_write_index flag (None where the server has none).
+
+    rolled is when the server itself rolled an alias away from it, where it was asked for that.
+    """
 
     name: str
     created: datetime
     aliases: Mapping[str, bool | None] = field(default_factory=dict)
+    rolled: datetime | None = None
 
     def with_alias(self, alias: str, is_write_index: bool | None = None) -> Index:
         """The index, behind one more alias."""
@@ -51,14 +55,17 @@ class Index:
 
 @dataclass(frozen=True)
 class Template:
-    """An index template, in one form for all servers: settings are flat and all values are strings."""
+    """An index template, in one form for all servers: settings are flat and all values are strings.
+
+    priority is None for a legacy template, which has none.
+    """
 
     name: str
     index_patterns: tuple[str, ...]
     settings: Mapping[str, str]
     mappings: Mapping[str, Any]
     aliases: Mapping[str, Any] = field(default_factory=dict)
-    priority: int = 0
+    priority: int | None = 0
 
 
 @dataclass(frozen=True)
@@ -164,6 +171,7 @@ def _generations(
     """The generations in order, each written until the first birth after its own among those of a higher number.
 
     A higher number that is older than the index itself (made or restored by hand) cannot have ended its writing.
+    A write alias that had gone back to an older generation shows in the time at which the server rolled it away.
     """
     members: list[Member] = []
     later_births: list[datetime] = []
@@ -171,6 +179,8 @@ def _generations(
         place = bisect_left(later_births, index.created)
         live = index is write_index
         ended = later_births[place] if place < len(later_births) and not live else None
+        if ended is not None and index.rolled is not None:
+            ended = max(ended, index.rolled)
         members.append(Member(index, number, read_alias in index.aliases, live, ended))
         insort(later_births, index.created)
     return tuple(reversed(members))

@@ -11,7 +11,8 @@ short_description: Delete old indices of Jaeger
 description:
   - Deletes the indices that are too old, as C(jaeger-es-index-cleaner) does.
   - Names are parsed exactly. What is not a generation or a day of the set, such as C(prod-jaeger-span-000001-backup), is never touched.
-  - A write index is never deleted, and neither is what Jaeger can still search, unless O(only_unreadable=false).
+  - A write index is never deleted, and neither is what is behind the read alias, unless O(only_unreadable=false). Dated indices
+    usually are behind no alias.
 version_added: 0.1.0
 author:
   - tracestack contributors (@tracestack)
@@ -135,7 +136,11 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import 
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import retention_cutoff
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import Job, run_module
-from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import check_prefix, index_sets
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
+    check_date_separator,
+    check_prefix,
+    index_sets,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import AgeRule, Plan, plan_retention
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import View
 
@@ -144,6 +149,7 @@ def prepare(params: Mapping[str, Any]) -> Job:
     """Check the options; plan each set by its cut-off."""
     prefix = check_prefix(params["index_prefix"])
     days = not_negative("days", params["days"])
+    separator = check_date_separator(params["index_date_separator"])
     ttl = duration("service_cache_ttl", params["service_cache_ttl"])
 
     def plan(view: View, now: datetime) -> Plan:
@@ -151,7 +157,7 @@ def prepare(params: Mapping[str, Any]) -> Job:
         return plan_retention(view, rule, params["strategy"], params["only_unreadable"])
 
     sets = index_sets(prefix, params["record_types"], params["archive"])
-    return Job(sets, plan, clock=True, date_separator=params["index_date_separator"])
+    return Job(sets, plan, ages=True, date_separator=separator)
 
 
 def main() -> None:

@@ -86,9 +86,13 @@ from typing import Any
 from ansible.module_utils.basic import AnsibleModule
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import ArgumentSpec, connection_spec
-from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import Cluster, ConnectionOptions
-from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import JaegerStorageError
-from ansible_collections.tracestack.jaeger.plugins.module_utils._module import describe, fail
+from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import Cluster
+from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.tracestack.jaeger.plugins.module_utils._module import (
+    clear_errors,
+    connection_options,
+    describe,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
     ALL_RECORD_TYPES,
     IndexSet,
@@ -102,8 +106,18 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._state import St
 def sets_in(state: State) -> list[IndexSet]:
     """The index sets that the names of indices and aliases belong to, in order of prefix and record type."""
     names = [name for index in state.indices.values() for name in (index.name, *index.aliases)]
-    found = {index_set for name in names if (index_set := find_index_set(name))}
+    found = {
+        index_set for name in names if (index_set := find_index_set(name)) and _possible(index_set.prefix)
+    }
     return sorted(found, key=lambda one: (one.prefix, ALL_RECORD_TYPES.index(one.record_type)))
+
+
+def _possible(prefix: str) -> bool:
+    """Whether Jaeger could run with this prefix; the backing indices of a data stream look as if it had one."""
+    try:
+        return not prefix or bool(check_prefix(prefix))
+    except ConfigurationError:
+        return False
 
 
 def look(cluster: Cluster, prefix: str | None) -> list[dict[str, Any]]:
@@ -134,14 +148,13 @@ def main() -> None:
     """Entry point of the module."""
     spec = connection_spec().merge(ArgumentSpec({"index_prefix": {"type": "str"}}))
     module = AnsibleModule(**spec.to_kwargs(), supports_check_mode=True)
-    try:
+    with clear_errors(module):
+        options = connection_options(module)
         prefix = module.params["index_prefix"]
         if prefix is not None:
             check_prefix(prefix)
-        cluster = Cluster(ConnectionOptions.from_params(module.params))
+        cluster = Cluster(options)
         index_sets = look(cluster, prefix)
-    except JaegerStorageError as problem:
-        fail(module, problem)
     info = {"distribution": cluster.info.distribution, "version": cluster.info.version}
     module.exit_json(changed=False, cluster=info, index_sets=index_sets)
 

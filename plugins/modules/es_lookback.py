@@ -33,6 +33,10 @@ options:
     description: How many of O(unit) back Jaeger can search (Jaeger's C(--unit-count)).
     type: int
     default: 1
+  index_date_separator:
+    description: What stands between year, month and day in the names of dated indices that are behind the read alias.
+    type: str
+    default: "-"
 seealso:
   - module: tracestack.jaeger.es_rollover
   - module: tracestack.jaeger.es_index_cleaner
@@ -120,7 +124,11 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import 
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import UNITS, lookback_cutoff
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import Job, run_module
-from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import check_prefix, index_sets
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
+    check_date_separator,
+    check_prefix,
+    index_sets,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import AgeRule, Plan, plan_lookback
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import View
 
@@ -129,13 +137,19 @@ def prepare(params: Mapping[str, Any]) -> Job:
     """Check the options; plan each set by its cut-off."""
     prefix = check_prefix(params["index_prefix"])
     count = not_negative("unit_count", params["unit_count"])
+    separator = check_date_separator(params["index_date_separator"])
     ttl = duration("service_cache_ttl", params["service_cache_ttl"])
 
     def plan(view: View, now: datetime) -> Plan:
         cutoff = lookback_cutoff(now, params["unit"], count)
         return plan_lookback(view, AgeRule.at(now, cutoff, params["age_from"], ttl))
 
-    return Job(index_sets(prefix, params["record_types"], params["archive"]), plan, clock=True)
+    return Job(
+        index_sets(prefix, params["record_types"], params["archive"]),
+        plan,
+        ages=True,
+        date_separator=separator,
+    )
 
 
 def main() -> None:
@@ -144,6 +158,7 @@ def main() -> None:
         {
             "unit": {"type": "str", "choices": list(UNITS), "default": "days"},
             "unit_count": {"type": "int", "default": 1},
+            "index_date_separator": {"type": "str", "default": "-"},
         }
     )
     run_module(connection_spec().merge(index_set_spec()).merge(age_spec()).merge(own), prepare)

@@ -24,16 +24,17 @@ attributes:
   idempotent:
     support: partial
     details:
-      - The server evaluates O(conditions) anew in each run. With C(max_age=2d) a second run changes nothing; with no condition at all each
+      - The server evaluates O(conditions) anew in each run. With C(max_age=2d) a second run changes nothing, with C(max_age=0s) each
         run rolls over.
 options:
   conditions:
     description:
       - When to roll over (Jaeger's C(--conditions)), in the server's own words. Any C(max_) condition is enough, all C(min_) conditions
-        must hold. With an empty dictionary it always rolls over.
-      - The C(min_) conditions and C(max_primary_shard_docs) need Elasticsearch 8.
-      - Ages are a number and one of C(d), C(h), C(m), C(s), C(ms), such as V(2d). Sizes are a number and one of C(b), C(kb), C(mb), C(gb),
-        C(tb), C(pb), such as V(50gb).
+        must hold. At least one is needed. With V(0s) for C(max_age) it always rolls over.
+      - The C(min_) conditions and C(max_primary_shard_docs) need Elasticsearch 8. OpenSearch has neither these nor
+        C(max_primary_shard_size).
+      - Ages are a number and one of C(d), C(h), C(m), C(s), C(ms), C(micros), C(nanos), such as V(2d). Sizes are a number and one of
+        C(b), C(kb), C(mb), C(gb), C(tb), C(pb), such as V(50gb).
     type: dict
     default:
       max_age: 2d
@@ -178,6 +179,10 @@ _CONDITIONS = {
 def checked_conditions(conditions: Mapping[str, Any]) -> dict[str, Any]:
     """The conditions that were given, each of a form that the server understands."""
     given = {name: value for name, value in conditions.items() if value is not None}
+    if not given:
+        raise ConfigurationError(
+            "conditions names none: give at least one, such as max_age: 2d; max_age: 0s always rolls over."
+        )
     for name, value in given.items():
         if _CONDITIONS[name] == "int":
             not_negative(f"conditions.{name}", value)
@@ -200,7 +205,7 @@ def prepare(params: Mapping[str, Any]) -> Job:
     def plan(view: View, _now: datetime) -> Plan:
         return plan_rollover(view, conditions)
 
-    return Job(index_sets(prefix, params["record_types"], params["archive"]), plan)
+    return Job(index_sets(prefix, params["record_types"], params["archive"]), plan, births=True)
 
 
 def main() -> None:

@@ -152,7 +152,7 @@ def prepare(params: Mapping[str, Any]) -> Job:
         return plan_init(view, template(view.index_set, shards, replicas, priority))
 
     sets = index_sets(prefix, params["record_types"], params["archive"])
-    return Job(sets, plan, templates=True, may_be_missing=True)
+    return Job(sets, plan, templates=True, births=True, may_be_missing=True)
 
 
 def main() -> None:

@@ -203,7 +203,7 @@ def test_dated_indices(twins: Twins, days: int, separator: str) -> None:
 
 def test_either_tool_goes_on_where_the_other_stopped(twins: Twins) -> None:
     """A user can switch in both directions on any day."""
-    rolled = {"conditions": {}, "index_prefix": "prod"}
+    rolled = {"conditions": {"max_age": "0s"}, "index_prefix": "prod"}
     twins.tool("es-rollover", "init", twins.ours.url, "--shards", "2", "--index-prefix", "prod")
     assert not run_module("es_rollover", server_urls=twins.ours.url, **rolled).message
     twins.tool("es-rollover", "rollover", twins.ours.url, "--conditions", "{}", "--index-prefix", "prod")

@@ -72,6 +72,12 @@ def test_hostile_prefix(es: Elasticsearch, module: str, prefix: str) -> None:
             "parameters are required together: client_cert, client_key",
         ),
         ("es_rollover", {"timeout": 0}, "timeout is 0"),
+        ("es_rollover", {"conditions": {}}, "conditions names none: give at least one"),
+        ("es_rollover", {"conditions": {"max_age": None}}, "conditions names none: give at least one"),
+        ("es_index_cleaner", {"days": 0, "record_types": []}, "record_types is empty"),
+        ("es_index_cleaner", {"days": 0, "index_date_separator": "/"}, "index_date_separator is '/'"),
+        ("es_lookback", {"service_cache_ttl": "999999d"}, "service_cache_ttl is '999999d'"),
+        ("es_rollover", {"password": "x"}, "missing parameter(s) required by 'password': username"),
     ],
 )
 def test_bad_option(es: Elasticsearch, module: str, options: dict[str, Any], said: str) -> None:
@@ -163,6 +169,22 @@ def test_secrets_are_not_shown(es: Elasticsearch, tmp_path: Path) -> None:
         assert not answer.message
         for secret in ("hunter2-4711", "from-the-file-4711", "bXkta2V5LTQ3MTE=", "token-4711"):
             assert secret not in answer.output
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"server_urls": "http://u:hunter2-4711@127.0.0.1:9"},
+        {"server_urls": "http://127.0.0.1:9/?token=hunter2-4711"},
+        {"bearer_token": "hunter2-4711\nsecond line"},
+        {"username": "u", "password": "hunter2-4711\x01"},
+        {"api_key": "hunter2-4711€"},
+    ],
+)
+def test_secrets_of_a_wrong_form_are_not_shown(es: Elasticsearch, options: dict[str, Any]) -> None:
+    answer = run_module("es_rollover_init", **{"server_urls": es.url, "index_prefix": "prod", **options})
+    assert answer.message
+    assert "hunter2-4711" not in answer.output
 
 
 def test_options_from_the_environment(es: Elasticsearch) -> None:

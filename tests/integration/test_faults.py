@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.modules import run_module, start_module
+from tests.support.modules import check_module, run_module, start_module
 from tests.support.proxy import (
     LOST_ANSWER,
     LOST_REQUEST,
@@ -39,7 +39,7 @@ def grow(es: Elasticsearch, generations: int) -> None:
     run_module("es_rollover_init", server_urls=es.url, shards=1, **SPAN)
     for number in range(1, generations):
         es.set_clock(f"-{60 - number}d")
-        run_module("es_rollover", server_urls=es.url, conditions={}, **SPAN)
+        run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN)
     es.set_clock("+0d")
 
 
@@ -49,7 +49,7 @@ def grow(es: Elasticsearch, generations: int) -> None:
     [
         ("es_rollover_init", {"shards": 1}, ("PUT", "/_template/")),
         ("es_rollover_init", {"shards": 1}, ("PUT", "/prod-jaeger-span-000001")),
-        ("es_rollover", {"conditions": {}}, ("POST", "/_rollover/")),
+        ("es_rollover", {"conditions": {"max_age": "0s"}}, ("POST", "/_rollover/")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
         ("es_index_cleaner", {"days": 7, "only_unreadable": False}, ("DELETE", "/prod-")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/health")),
@@ -63,6 +63,7 @@ def test_one_fault_does_not_matter(
         grow(es, 3)
     with proxy(es.url, nth(*request_line, fault)) as flawed:
         answer = run_module(module, server_urls=flawed.url, **SPAN, **options)
+    assert len(flawed.faults) == 1
     assert not answer.message
     assert answer.changed
     expected = {
@@ -86,7 +87,9 @@ def numbers(es: Elasticsearch) -> tuple[list[int], list[int], int]:
 def test_a_fault_that_stays_is_one_clear_sentence(es: Elasticsearch, fault: Fault) -> None:
     grow(es, 2)
     with proxy(es.url, nth("POST", "/_rollover/", fault, times=99)) as flawed:
-        answer = run_module("es_rollover", server_urls=flawed.url, conditions={}, retries=1, **SPAN)
+        answer = run_module(
+            "es_rollover", server_urls=flawed.url, conditions={"max_age": "0s"}, retries=1, **SPAN
+        )
     assert answer.message.startswith("1 of 1 index sets failed: prod/span: ")
     assert "_rollover" in answer.message or "no answer" in answer.message
     assert len(flawed.changes()) == 2
@@ -96,7 +99,7 @@ def test_a_fault_that_stays_is_one_clear_sentence(es: Elasticsearch, fault: Faul
 def test_a_rollover_whose_answer_is_lost_is_not_repeated(es: Elasticsearch) -> None:
     grow(es, 1)
     with proxy(es.url, nth("POST", "/_rollover/", LOST_ANSWER)) as flawed:
-        run_module("es_rollover", server_urls=flawed.url, conditions={}, **SPAN)
+        run_module("es_rollover", server_urls=flawed.url, conditions={"max_age": "0s"}, **SPAN)
     assert len(flawed.changes()) == 1
     assert numbers(es) == ([1, 2], [1, 2], 2)
 
@@ -153,7 +156,7 @@ def test_a_run_that_is_killed_at_its_rollover(es: Elasticsearch, reaches: bool) 
     grow(es, 1)
     stall = Fault(reaches=reaches, status=0, seconds=30)
     with proxy(es.url, nth("POST", "/_rollover/", stall)) as stalled:
-        run = start_module("es_rollover", server_urls=stalled.url, conditions={}, **SPAN)
+        run = start_module("es_rollover", server_urls=stalled.url, conditions={"max_age": "0s"}, **SPAN)
         while not stalled.changes():
             assert run.poll() is None
             time.sleep(0.05)
@@ -172,8 +175,8 @@ def test_a_run_that_is_killed_at_its_rollover(es: Elasticsearch, reaches: bool) 
 def test_a_server_whose_clock_is_ahead_does_not_hasten_anything(es: Elasticsearch) -> None:
     grow(es, 1)
     es.set_clock("+0d")
-    run_module("es_rollover", server_urls=es.url, conditions={}, **SPAN)
-    es.set_clock("+400d")
+    run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN)
+    es.set_server_clock("+400d")
     lookback = {"unit": "days", "unit_count": 7}
     clean = {"days": 7, "only_unreadable": False}
     for module, options in (("es_lookback", lookback), ("es_index_cleaner", clean)):
@@ -181,3 +184,113 @@ def test_a_server_whose_clock_is_ahead_does_not_hasten_anything(es: Elasticsearc
         assert not answer.message
         assert not answer.changed
         assert "The server's clock says" in str(answer.result["warnings"])
+
+
+ODD = {
+    "empty object": "{}",
+    "list": "[]",
+    "null": "null",
+    "HTML": "<html>Please log in</html>",
+    "nothing": "",
+    "broken JSON": '{"a',
+    "odd error": '{"error": {"root_cause": ["x"]}}',
+}
+
+
+@pytest.mark.parametrize("content", ODD.values(), ids=ODD)
+@pytest.mark.parametrize(
+    ("module", "options", "request_line"),
+    [
+        ("es_rollover_init", {"shards": 1}, ("GET", "/_template/")),
+        ("es_rollover_init", {"shards": 1}, ("PUT", "/_template/")),
+        ("es_rollover_init", {"shards": 1}, ("PUT", "/prod-jaeger-span-000001")),
+        ("es_rollover", {"conditions": {"max_age": "0s"}}, ("POST", "/_rollover/")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
+        ("es_index_cleaner", {"days": 7, "only_unreadable": False}, ("DELETE", "/prod-")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/health")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cluster/state")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/prod-")),
+    ],
+)
+def test_an_odd_answer_is_never_taken_for_a_yes(
+    es: Elasticsearch, module: str, options: dict[str, Any], request_line: tuple[str, str], content: str
+) -> None:
+    """A proxy's login page with status 200, for one: a clear sentence, and no word of a change that was not made."""
+    if module != "es_rollover_init":
+        grow(es, 3)
+    before = (es.indices(), es.aliases())
+    odd = Fault(reaches=False, status=200, content=content)
+    with proxy(es.url, nth(*request_line, odd, times=99)) as flawed:
+        answer = run_module(module, server_urls=flawed.url, retries=1, **SPAN, **options)
+    assert flawed.faults
+    if content == "{}" and request_line in (("GET", "/_template/"), ("GET", "/_cluster/state")):
+        return  # that is how a server says that there is none
+    assert (es.indices(), es.aliases()) == before
+    assert answer.message
+    assert "Unforeseen" not in answer.message
+    assert not [action for action in answer.result.get("actions", []) if action["action"] != "put_template"]
+
+
+def test_a_document_that_was_just_written_survives_the_night_after_a_lost_write_alias(
+    es: Elasticsearch,
+) -> None:
+    """Fault 3 of the peers put the write alias back on -000001, which then looked as if nobody had written to it."""
+    grow(es, 3)
+    alias = "prod-jaeger-span-write"
+    remove = {"remove": {"index": "prod-jaeger-span-000003", "alias": alias}}
+    es.request(
+        "POST",
+        "/_aliases",
+        {"actions": [remove, {"add": {"index": "prod-jaeger-span-000001", "alias": alias}}]},
+    )
+    es.request("POST", f"/{alias}/_doc?refresh=true", {"traceID": "just written"})
+    for module, options in (
+        ("es_rollover", {"conditions": {"max_age": "2d"}}),
+        ("es_lookback", {"unit": "days", "unit_count": 7}),
+        ("es_index_cleaner", {"days": 14}),
+    ):
+        assert not run_module(module, server_urls=es.url, **SPAN, **options).message
+    assert es.get("/prod-jaeger-span-read/_count")["count"] == 1
+    assert numbers(es)[1] == [1, 3, 4]
+
+
+def test_nothing_is_born_while_the_servers_clock_is_far_behind(es: Elasticsearch) -> None:
+    grow(es, 1)
+    es.set_server_clock("-10d")
+    for module, options in (
+        ("es_rollover", {"conditions": {"max_age": "0s"}}),
+        ("es_rollover_init", {"shards": 1}),
+    ):
+        with proxy(es.url) as seen:
+            answer = run_module(module, server_urls=seen.url, **SPAN, **options)
+        assert "would get a wrong birth date" in answer.message
+        assert seen.changes() == []
+
+
+def test_the_loser_of_a_race_tells_the_state_as_it_is(es: Elasticsearch) -> None:
+    grow(es, 1)
+
+    def meanwhile(_method: str, path: str) -> Fault | None:
+        if "/_rollover/" in path and "prod-jaeger-span-000002" not in es.indices():
+            assert run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN).changed
+        return None
+
+    for check in (False, True):
+        es.wipe()
+        grow(es, 1)
+        with proxy(es.url, meanwhile) as raced:
+            runner = check_module if check else run_module
+            answer = runner("es_rollover", server_urls=raced.url, conditions={"max_age": "0s"}, **SPAN)
+        assert not answer.message
+        assert not answer.changed
+        assert answer.result["kept"][0]["reason"] == "another run did it first"
+        if not check:
+            assert answer.result["index_sets"][0]["write_index"] == "prod-jaeger-span-000002"
+
+
+def test_a_full_disk_is_told_as_what_it_is(es: Elasticsearch) -> None:
+    grow(es, 2)
+    block = {"index.blocks.read_only_allow_delete": True}
+    es.request("PUT", "/prod-jaeger-span-000001/_settings", block)
+    answer = run_module("es_lookback", server_urls=es.url, unit="days", unit_count=7, **SPAN)
+    assert "A full disk sets such a block: free space" in answer.message

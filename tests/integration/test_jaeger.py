@@ -39,7 +39,7 @@ def test_lookback_hides_old_traces_and_keeps_the_list_of_services(
     old, new = uuid.uuid4().hex, uuid.uuid4().hex
     traces.send(old, "api")
     wait_for(lambda: traces.finds(old) and traces.services() == ["api"])
-    run(es, "es_rollover", conditions={})
+    run(es, "es_rollover", conditions={"max_age": "0s"})
     assert traces.finds(old)
     traces.send(new, "api")
     wait_for(lambda: traces.finds(new))
@@ -59,7 +59,7 @@ def test_without_the_cache_time_the_list_of_services_is_lost(stack: tuple[Elasti
     old, new = uuid.uuid4().hex, uuid.uuid4().hex
     traces.send(old, "api")
     wait_for(lambda: traces.finds(old) and traces.services() == ["api"])
-    run(es, "es_rollover", conditions={})
+    run(es, "es_rollover", conditions={"max_age": "0s"})
     traces.send(new, "api")
     wait_for(lambda: traces.finds(new))
     time.sleep(3)
@@ -84,7 +84,7 @@ def test_every_trace_is_found_while_its_indices_roll(stack: tuple[Elasticsearch,
     writer.start()
     try:
         for _ in range(8):
-            run(es, "es_rollover", conditions={})
+            run(es, "es_rollover", conditions={"max_age": "0s"})
             run(es, "es_lookback", unit="hours", unit_count=2)
     finally:
         done.set()

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
@@ -135,7 +136,9 @@ def test_rollover_only_where_conditions_are_met(es: Elasticsearch) -> None:
 def test_rollover_without_conditions_always_rolls(es: Elasticsearch) -> None:
     init(es)
     for number in (2, 3):
-        answer = run_module("es_rollover", server_urls=es.url, index_prefix="prod", conditions={})
+        answer = run_module(
+            "es_rollover", server_urls=es.url, index_prefix="prod", conditions={"max_age": "0s"}
+        )
         assert answer.actions("rollover") == [f"prod-jaeger-{kind}-{number:06d}" for kind in TYPES]
     assert es.aliases() == {pair for kind in TYPES for pair in pairs(kind, (1, 2, 3), 3)}
 
@@ -149,7 +152,11 @@ def test_rollover_of_ilm_style_write_alias(es: Elasticsearch) -> None:
     es.request("POST", "/_aliases", {"actions": [move]})
     for number in (2, 3):
         answer = run_module(
-            "es_rollover", server_urls=es.url, index_prefix="prod", record_types=["span"], conditions={}
+            "es_rollover",
+            server_urls=es.url,
+            index_prefix="prod",
+            record_types=["span"],
+            conditions={"max_age": "0s"},
         )
         assert answer.result["index_sets"][0]["write_index"] == f"prod-jaeger-span-{number:06d}"
     info = run_module("es_index_info", server_urls=es.url).result["index_sets"][0]
@@ -225,8 +232,13 @@ def test_many_deletions_are_cut_into_requests_that_fit(es: Elasticsearch) -> Non
     es.request("PUT", "/_cluster/settings", {"transient": {"cluster.max_shards_per_node": 5000}})
     es.set_clock("-40d")
     init(es, index_prefix=prefix, record_types=["span"], replicas=0)
-    for _night in range(60):
-        run = {"server_urls": es.url, "index_prefix": prefix, "record_types": ["span"], "conditions": {}}
+    for _night in range(90):
+        run = {
+            "server_urls": es.url,
+            "index_prefix": prefix,
+            "record_types": ["span"],
+            "conditions": {"max_age": "0s"},
+        }
         es.request("POST", f"/{base}-write/_rollover", {}) if _night else run_module("es_rollover", **run)
     es.set_clock("+0d")
     cleaned = run_module(
@@ -238,14 +250,15 @@ def test_many_deletions_are_cut_into_requests_that_fit(es: Elasticsearch) -> Non
         only_unreadable=False,
     )
     assert not cleaned.message
-    assert len(cleaned.actions("delete_index")) == 60
-    assert es.indices() == {f"{base}-000061"}
+    assert len(cleaned.actions("delete_index")) == 90
+    assert es.indices() == {f"{base}-000091"}
+    assert len(",".join(quote(name) for name in cleaned.actions("delete_index"))) > 4096
 
 
 def test_two_prefixes_of_one_cluster_are_apart(es: Elasticsearch) -> None:
     init(es)
     init(es, index_prefix="preprod")
-    run_module("es_rollover", server_urls=es.url, index_prefix="prod", conditions={})
+    run_module("es_rollover", server_urls=es.url, index_prefix="prod", conditions={"max_age": "0s"})
     assert es.aliases() == {pair for kind in TYPES for pair in pairs(kind, (1, 2), 2)} | {
         pair for kind in TYPES for pair in pairs(kind, (1,), 1, prefix="preprod")
     }
@@ -261,7 +274,7 @@ def test_one_sets_failure_does_not_stop_the_others(es: Elasticsearch) -> None:
     es.request(
         "POST", "/_aliases", {"actions": [{"remove": {"index": "*", "alias": "prod-jaeger-span-write"}}]}
     )
-    answer = run_module("es_rollover", server_urls=es.url, index_prefix="prod", conditions={})
+    answer = run_module("es_rollover", server_urls=es.url, index_prefix="prod", conditions={"max_age": "0s"})
     assert answer.message.startswith(
         "1 of 3 index sets failed: prod/span: no index is behind the write alias"
     )
@@ -275,7 +288,11 @@ def test_closed_generations_are_seen(es: Elasticsearch) -> None:
     init(es, record_types=["span"])
     for _ in range(2):
         run_module(
-            "es_rollover", server_urls=es.url, index_prefix="prod", record_types=["span"], conditions={}
+            "es_rollover",
+            server_urls=es.url,
+            index_prefix="prod",
+            record_types=["span"],
+            conditions={"max_age": "0s"},
         )
     es.request("POST", "/prod-jaeger-span-000001/_close")
     info = run_module("es_index_info", server_urls=es.url, index_prefix="prod").result["index_sets"][0]

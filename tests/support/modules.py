@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.module_host import PACKAGE
-from tests.support.servers import ROOT
+from tests.support.servers import ROOT, module_clock
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'collections'}"}
 
@@ -60,7 +60,12 @@ def run_module_with(env: dict[str, str], name: str, /, **options: Any) -> Answer
 
 
 def _run(name: str, env: dict[str, str], options: dict[str, Any]) -> Answer:
-    request = {"module": name, "env": env, "arguments": {**options, "_ansible_diff": True}}
+    request = {
+        "module": name,
+        "env": env,
+        "clock": module_clock["offset"],
+        "arguments": {**options, "_ansible_diff": True},
+    }
     with socket.socket(socket.AF_UNIX) as connection:
         connection.settimeout(300)
         connection.connect(module_host())

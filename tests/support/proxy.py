@@ -23,12 +23,13 @@ class Fault:
 
     reaches: whether the server gets it. status: what the client is answered with instead of the server's answer;
     0 means the connection is closed without an answer, None that the server's own answer is passed on.
-    seconds: how long the answer is held back.
+    seconds: how long the answer is held back. content: the body of an answer that is made up here.
     """
 
     reaches: bool = True
     status: int | None = None
     seconds: float = 0
+    content: str = "made by the test's proxy"
 
 
 LOST_REQUEST = Fault(reaches=False, status=0)
@@ -57,12 +58,13 @@ def nth(method: str, part: str, fault: Fault, times: int = 1) -> Chooser:
 class Proxy:
     """A running proxy. choose says which request gets which fault; requests are "METHOD path", in order.
 
-    authorizations are the different Authorization headers that came.
+    faults are those that got one. authorizations are the different Authorization headers that came.
     """
 
     url: str
     choose: Chooser
     requests: list[str] = field(default_factory=list)
+    faults: list[str] = field(default_factory=list)
     authorizations: set[str | None] = field(default_factory=set)
 
     def changes(self) -> list[str]:
@@ -83,17 +85,17 @@ def proxy(target: str, choose: Chooser = lambda _method, _path: None) -> Iterato
             running.requests.append(f"{self.command} {self.path}")
             running.authorizations.add(self.headers.get("Authorization"))
             fault = running.choose(self.command, self.path) or Fault()
+            if fault != Fault():
+                running.faults.append(f"{self.command} {self.path}")
             status, headers, content = self.forward(body) if fault.reaches else (0, {}, b"")
             time.sleep(fault.seconds)
             if fault.status == 0:
                 self.close_connection = True
                 return
             if fault.status is not None:
-                status, headers, content = (
-                    fault.status,
-                    {"Content-Type": "text/plain"},
-                    b"made by the test's proxy",
-                )
+                kind = "application/json" if fault.content[:1] in ("{", "[", "n") else "text/html"
+                headers = {"Content-Type": kind, "X-Elastic-Product": "Elasticsearch"}
+                status, content = fault.status, fault.content.encode()
             self.send_response(status)
             for name, value in headers.items():
                 self.send_header(name, value)

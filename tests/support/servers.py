@@ -25,6 +25,8 @@ ROOT = Path(__file__).resolve().parents[2]
 DIST = ROOT / ".local" / "elasticsearch" / "dist"
 HELPER = ROOT / "roles" / "elasticsearch" / "files" / "embedded" / "server.py"
 VERSION = "7.17.1"
+# By how many seconds the clock of the modules is moved (tests/support/modules.py).
+module_clock = {"offset": 0}
 
 
 def free_port() -> int:
@@ -67,7 +69,13 @@ class Elasticsearch:
         return {row["index"] for row in self.get("/_cat/indices?format=json&h=index&expand_wildcards=all")}
 
     def set_clock(self, offset: str) -> None:
-        """Move the server's clock: -40d, +0d."""
+        """Move the server's clock, and that of the modules that run from now on: -40d, -2h, +0d."""
+        self.set_server_clock(offset)
+        seconds = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+        module_clock["offset"] = int(offset[:-1]) * seconds[offset[-1]]
+
+    def set_server_clock(self, offset: str) -> None:
+        """Move the server's clock alone."""
         assert self.clock is not None, "started without a clock"
         self.clock.write_text(offset + "\n")
 

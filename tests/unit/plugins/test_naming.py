@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
     IndexSet,
+    check_date_separator,
     check_prefix,
     find_index_set,
     index_sets,
@@ -140,6 +141,17 @@ def test_what_parses_is_what_would_be_made(tail: str) -> None:
     index_set = IndexSet("prod", "span")
     number = index_set.generation_of(f"prod-jaeger-span-{tail}")
     assert number is None or index_set.generation_name(number) == f"prod-jaeger-span-{tail}"
+
+
+@pytest.mark.parametrize("separator", ["/", "*", "1", "a", "\n", ",", " "])
+def test_bad_date_separator(separator: str) -> None:
+    with pytest.raises(ConfigurationError, match="index_date_separator is "):
+        check_date_separator(separator)
+
+
+def test_no_record_type_is_not_every_record_type() -> None:
+    with pytest.raises(ConfigurationError, match="record_types is empty"):
+        index_sets("prod", [], False)
 
 
 def test_index_sets() -> None:

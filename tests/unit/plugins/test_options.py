@@ -16,7 +16,10 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import 
     duration,
     not_negative,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import ConnectionOptions
+from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import (
+    ConnectionOptions,
+    secrets_in_urls,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.tracestack.jaeger.plugins.modules.es_rollover import checked_conditions
 
@@ -42,7 +45,7 @@ def params(**options: Any) -> dict[str, Any]:
     ],
 )
 def test_url(url: str, used: str) -> None:
-    assert ConnectionOptions.from_params(params(server_urls=[url])).server_urls == (used,)
+    assert ConnectionOptions.from_params(params(server_urls=[url]), {}).server_urls == (used,)
 
 
 @pytest.mark.parametrize(
@@ -52,9 +55,13 @@ def test_url(url: str, used: str) -> None:
         ({"server_urls": ["localhost:9200"]}, "is not a URL of the form http://localhost:9200"),
         ({"server_urls": ["ftp://localhost"]}, "is not a URL of the form"),
         ({"server_urls": ["http://"]}, "is not a URL of the form"),
-        ({"server_urls": ["http://localhost:port"]}, "is not a URL: "),
-        ({"server_urls": ["http://localhost:99999"]}, "is not a URL: "),
+        ({"server_urls": ["http://localhost:port"]}, "is not a URL of the form"),
+        ({"server_urls": ["http://localhost:99999"]}, "is not a URL of the form"),
         ({"server_urls": ["http://a:9200/?pretty"]}, "has a query or a fragment"),
+        ({"server_urls": ["http://a b:1"]}, "is not a URL of the form"),
+        ({"server_urls": ["http://a..b:1"]}, "is not a URL of the form"),
+        ({"server_urls": ["http://[fe80::zz]:1"]}, "is not a URL of the form"),
+        ({"server_urls": ["http://" + "a" * 64 + ":1"]}, "is not a URL of the form"),
         ({"timeout": 0}, "timeout is 0"),
         ({"retries": -1}, "retries is -1"),
         ({"ca_path": "/nowhere/ca.pem"}, "ca_path: there is no file /nowhere/ca.pem"),
@@ -63,21 +70,44 @@ def test_url(url: str, used: str) -> None:
 )
 def test_bad_connection(options: dict[str, Any], said: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        ConnectionOptions.from_params(params(**options))
+        ConnectionOptions.from_params(params(**options), {})
     assert said in str(refused.value)
 
 
 @pytest.mark.parametrize("url", ["http://user:hunter2@localhost:9200", "http://user:hunter2@localhost:port"])
 def test_credentials_in_a_url_are_refused_and_not_shown(url: str) -> None:
     with pytest.raises(ConfigurationError) as refused:
-        ConnectionOptions.from_params(params(server_urls=[url]))
+        ConnectionOptions.from_params(params(server_urls=[url]), {})
     assert "hunter2" not in str(refused.value)
+
+
+@pytest.mark.parametrize("name", ["username", "password", "api_key", "bearer_token"])
+@pytest.mark.parametrize("value", ["hunter2\nX-Evil: 1", "hunter2\x00", "h\u00fcnter2", "hunter2\u20ac"])
+def test_what_does_not_fit_into_a_header_is_refused_and_not_shown(name: str, value: str) -> None:
+    with pytest.raises(ConfigurationError, match=f"^{name} has a character that cannot be sent") as refused:
+        ConnectionOptions.from_params(params(**{name: value}), {})
+    assert "nter2" not in str(refused.value)
+
+
+def test_the_environment_counts_only_where_no_option_is_given() -> None:
+    env = {"ES_USERNAME": "from-env", "ES_PASSWORD": "p", "ES_API_KEY": ""}
+    assert ConnectionOptions.from_params(params(), env).username == "from-env"
+    options = ConnectionOptions.from_params(params(api_key="k\n"), env)
+    assert (options.username, options.password, options.api_key) == (None, None, "k")
+    assert options.secrets == {"k"}
+
+
+def test_what_urls_carry_is_secret() -> None:
+    urls = ["http://user:hunter2@a:9200", "http://a:9200/?token=4711&x", "http://a:9200"]
+    assert secrets_in_urls(urls) == {"user", "hunter2", "4711", "x"}
 
 
 def test_secret_from_a_file(tmp_path: Path) -> None:
     file = tmp_path / "password"
     file.write_text("hunter2\n")
-    assert ConnectionOptions.from_params(params(username="u", password_file=str(file))).password == "hunter2"
+    assert (
+        ConnectionOptions.from_params(params(username="u", password_file=str(file)), {}).password == "hunter2"
+    )
 
 
 @pytest.mark.parametrize(
@@ -85,7 +115,6 @@ def test_secret_from_a_file(tmp_path: Path) -> None:
     [
         ({"max_age": "2d", "max_docs": None}, {"max_age": "2d"}),
         ({"max_size": "50gb", "min_docs": 0}, {"max_size": "50gb", "min_docs": 0}),
-        ({}, {}),
     ],
 )
 def test_conditions(conditions: dict[str, Any], kept: dict[str, Any]) -> None:

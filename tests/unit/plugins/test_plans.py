@@ -227,6 +227,35 @@ def test_after_a_rollover_the_write_alias_is_on_the_new_index_and_both_are_reada
     assert one.write_index.aliases["prod-jaeger-span-write"] is flag
 
 
+def test_rollover_of_a_write_index_of_another_name_begins_with_the_first_generation() -> None:
+    state = State({}).put(index("made-by-hand", DAY, "prod-jaeger-span-read", "prod-jaeger-span-write"))
+    (action,) = plan_rollover(view(state, SPAN), {"max_age": "1d"}).actions
+    assert isinstance(action, Rollover)
+    assert (action.old_index, action.new_index) == ("made-by-hand", "prod-jaeger-span-000001")
+
+
+def test_rollover_refuses_a_name_that_would_not_parse() -> None:
+    state = generations(SPAN, DAY).put(index("prod-jaeger-span-9999999", 9 * DAY))
+    with pytest.raises(RefusedError, match="prod-jaeger-span-10000000 would not be a name of the set"):
+        plan_rollover(view(state, SPAN), {"max_age": "1d"})
+
+
+def test_the_priority_of_a_legacy_template_does_not_matter() -> None:
+    wanted = template(SPAN, shards=2, replicas=1, priority=500)
+    state = replace(generations(SPAN, DAY), templates={wanted.name: replace(wanted, priority=None)})
+    assert plan_init(view(state, SPAN), wanted) == Plan()
+
+
+def test_init_beside_another_init_that_died_adds_its_aliases() -> None:
+    create = CreateIndex(
+        "prod-jaeger-span-000001", {"prod-jaeger-span-read": None, "prod-jaeger-span-write": None}, ""
+    )
+    half_made = State({}).put(index("prod-jaeger-span-000001", DAY, "prod-jaeger-span-read"))
+    remaining = create.remaining(half_made)
+    assert isinstance(remaining, UpdateAliases)
+    assert remaining.add == (("prod-jaeger-span-000001", "prod-jaeger-span-write", None),)
+
+
 # lookback
 
 WEEK = [10 * DAY, 6 * DAY, 3 * DAY, DAY]
@@ -271,6 +300,35 @@ def test_lookback_of_the_service_set_waits_for_the_collectors_cache() -> None:
     plan = plan_lookback(view(state, SERVICE), rule(cutoff, age_from="creation"))
     assert hidden(plan) == ["000001"]
     assert "service_cache_ttl" in plan.kept[0].reason
+
+
+@pytest.mark.parametrize(("milliseconds", "gone"), [(0, []), (-1, ["000001"])])
+def test_the_cut_off_itself_is_not_too_old(milliseconds: int, gone: list[str]) -> None:
+    late = timedelta(milliseconds=milliseconds)
+    off = timedelta(0)
+    written = generations(SERVICE, 9 * DAY, DAY - late, readable=(1,))
+    assert hidden(plan_lookback(view(written, SERVICE), rule(NOW - DAY, off))) == gone
+    created = generations(SERVICE, DAY - late, timedelta(hours=1), readable=(1,))
+    assert hidden(plan_lookback(view(created, SERVICE), rule(NOW - DAY, off, "creation"))) == gone
+    cached = generations(SERVICE, 9 * DAY, timedelta(hours=12) - late, readable=(1,))
+    assert hidden(plan_lookback(view(cached, SERVICE), rule(NOW))) == gone
+
+
+def test_a_higher_number_that_is_older_has_not_ended_the_writing() -> None:
+    """Restored by hand above the write index: the write index's predecessor is as young as it is."""
+    state = generations(SPAN, 10 * DAY, timedelta(minutes=1), readable=(1,)).put(
+        index("prod-jaeger-span-000009", 90 * DAY)
+    )
+    assert hidden(plan_lookback(view(state, SPAN), rule(lookback_cutoff(NOW, "days", 7)))) == []
+
+
+def test_an_index_that_was_written_again_is_as_young_as_its_own_rollover() -> None:
+    """Fault 3 of the peers puts the write alias back on an old index; the server knows when it was rolled away."""
+    state = generations(SPAN, 60 * DAY, 50 * DAY, 40 * DAY, timedelta(minutes=1), readable=(1, 2, 3))
+    written_again = replace(state.indices["prod-jaeger-span-000001"], rolled=NOW - timedelta(minutes=1))
+    age = rule(lookback_cutoff(NOW, "days", 7))
+    assert hidden(plan_lookback(view(state, SPAN), age)) == ["000001", "000002"]
+    assert hidden(plan_lookback(view(state.put(written_again), SPAN), age)) == ["000002"]
 
 
 def test_lookback_never_takes_the_newest_without_a_write_alias() -> None:
@@ -376,6 +434,10 @@ def test_deletions_are_cut_by_the_length_of_their_url() -> None:
     ("state", "said"),
     [
         (generations(SPAN, 9 * DAY, DAY, readable=(1,)), []),
+        (
+            generations(SPAN, *[DAY] * 4, readable=(1, 3)),
+            ["prod-jaeger-span-000002 is not readable, though an older"],
+        ),
         (State({}).put(index("prod-jaeger-span-2026-06-09", DAY)), []),
         (
             State({}).put(index("prod-jaeger-span-write", DAY)),
