@@ -113,7 +113,7 @@ def test_rollovers_at_once_make_one_generation(es: Elasticsearch, _round: int) -
     with ThreadPoolExecutor(4) as pool:
         runs = [
             pool.submit(run_module, "es_rollover", server_urls=es.url, conditions={"max_age": "2d"}, **SPAN)
-            for _ in range(4)
+            for _run in range(4)
         ]
         answers = [run.result() for run in runs]
     assert [answer.message for answer in answers] == [""] * 4

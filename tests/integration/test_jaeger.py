@@ -83,7 +83,7 @@ def test_every_trace_is_found_while_its_indices_roll(stack: tuple[Elasticsearch,
     writer = threading.Thread(target=write)
     writer.start()
     try:
-        for _ in range(8):
+        for _night in range(8):
             run(es, "es_rollover", conditions={"max_age": "0s"})
             run(es, "es_lookback", unit="hours", unit_count=2)
     finally:

@@ -286,7 +286,7 @@ def test_one_sets_failure_does_not_stop_the_others(es: Elasticsearch) -> None:
 
 def test_closed_generations_are_seen(es: Elasticsearch) -> None:
     init(es, record_types=["span"])
-    for _ in range(2):
+    for _night in range(2):
         run_module(
             "es_rollover",
             server_urls=es.url,

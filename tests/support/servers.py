@@ -172,7 +172,7 @@ class Jaeger:
 def jaeger(es: Elasticsearch, prefix: str, folder: Path) -> Iterator[Jaeger]:
     """Run a real Jaeger that stores in es through aliases, until the block ends."""
     program = jaeger_programs("all-in-one") / "all-in-one"
-    ports = [free_port() for _ in range(11)]
+    ports = [free_port() for _port in range(11)]
     services = (
         *("query.http-server", "collector.otlp.http", "query.grpc-server", "collector.otlp.grpc"),
         *("collector.http-server", "collector.grpc-server", "admin.http", "http-server"),

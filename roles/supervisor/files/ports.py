@@ -52,7 +52,7 @@ def name_of(pid: int | None) -> str:
 
 def holds(socket: Any, port: str) -> bool:
     """Whether a socket listens on a port, written as 9200 or 6831/udp."""
-    number, _, protocol = port.partition("/")
+    number, _slash, protocol = port.partition("/")
     if protocol == "udp":
         return socket.type == SOCK_DGRAM and socket.laddr.port == int(number)
     return socket.status == psutil.CONN_LISTEN and socket.laddr.port == int(number)
@@ -76,7 +76,7 @@ def taken(host: str, own: int, variables: Iterable[tuple[str, str]]) -> list[str
 def main() -> None:
     """Wait and print."""
     host, own, seconds = sys.argv[1], int(sys.argv[2]), float(sys.argv[3])
-    variables = [(name, port) for name, _, port in (each.partition("=") for each in sys.argv[4:])]
+    variables = [(name, port) for name, _equals, port in (each.partition("=") for each in sys.argv[4:])]
     end = time.monotonic() + seconds
     while (lines := taken(host, own, variables)) and time.monotonic() < end:
         time.sleep(0.2)
