@@ -29,9 +29,9 @@ def sets(es: Elasticsearch) -> Elasticsearch:
     """
     for clock, module, options in (
         ("-40d", "es_rollover_init", {"shards": 1, "replicas": 0}),
-        ("-30d", "es_rollover", {"conditions": {}}),
+        ("-30d", "es_rollover", {"conditions": {"max_age": "0s"}}),
         ("-20d", "es_lookback", {"unit": "days", "unit_count": 7}),
-        ("-10d", "es_rollover", {"conditions": {}}),
+        ("-10d", "es_rollover", {"conditions": {"max_age": "0s"}}),
     ):
         es.set_clock(clock)
         answer = run_module(module, server_urls=es.url, index_prefix="prod", **options)
@@ -160,7 +160,7 @@ def test_module_defaults_reach_every_module(es: Elasticsearch, tmp_path: Path) -
     """One group, group/tracestack.jaeger.jaeger, says where the cluster is: no task repeats it."""
     own: dict[str, dict[str, Any]] = {
         "es_rollover_init": {"shards": 1, "replicas": 0},
-        "es_rollover": {"conditions": {}},
+        "es_rollover": {"conditions": {"max_age": "0s"}},
         "es_lookback": {"unit": "days", "unit_count": 7},
         "es_index_cleaner": {"days": 14},
         "es_index_info": {},

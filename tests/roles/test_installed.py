@@ -40,7 +40,7 @@ def test_the_installed_playbook_rolls_over(es: Elasticsearch, installed: Path, t
     run = play(
         "tracestack.jaeger.rollover",
         {
-            "index_lifecycle_conditions": {},
+            "index_lifecycle_conditions": {"max_age": "0s"},
             "ansible_python_interpreter": str(BIN / "python"),
         },
         *("--inventory", "hosts.yml", "-vv"),
