@@ -182,7 +182,7 @@ class Cluster:
 
     def __init__(self, options: ConnectionOptions) -> None:
         self._options = options
-        self._where = ", ".join(options.server_urls)
+        self._where = _urls(options)
         self._send = _elasticsearch_sender(options)
         self.info = self._identify()
 
@@ -190,7 +190,7 @@ class Cluster:
 
     def read(self, patterns: Iterable[str], templates: Iterable[str] = ()) -> State:
         """Aliases and creation dates of the indices that match, in one request; templates only if asked for."""
-        target = ",".join(_quoted(pattern) for pattern in patterns)
+        target = _target(patterns)
         params = {
             "expand_wildcards": "all",
             "ignore_unavailable": "true",
@@ -201,7 +201,7 @@ class Cluster:
 
     def read_rollovers(self, state: State, patterns: Iterable[str]) -> State:
         """The state, with the time at which the server rolled an alias away from each index."""
-        target = ",".join(_quoted(pattern) for pattern in patterns)
+        target = _target(patterns)
         params = {
             "expand_wildcards": "all",
             "ignore_unavailable": "true",
@@ -222,7 +222,7 @@ class Cluster:
 
     def index_stats(self, patterns: Iterable[str]) -> dict[str, dict[str, Any]]:
         """Health, state, documents and size in bytes of each index that matches, by name."""
-        target = ",".join(_quoted(pattern) for pattern in patterns)
+        target = _target(patterns)
         columns = "index,health,status,docs.count,store.size,pri,rep"
         params = {"format": "json", "bytes": "b", "h": columns, "expand_wildcards": "all"}
         return self._get(
@@ -238,7 +238,7 @@ class Cluster:
     def _templates(self, names: list[str]) -> dict[str, Template]:
         found: dict[str, Template] = {}
         if names and not self.info.composable_templates:
-            target = ",".join(_quoted(name) for name in names)
+            target = _target(names)
             return self._get_or_none(f"/_template/{target}", _legacy_templates) or {}
         for name in names:  # the server takes one name here
             found.update(self._get_or_none(f"/_index_template/{_quoted(name)}", _composable_templates) or {})
@@ -289,7 +289,7 @@ class Cluster:
 
     def delete_indices(self, names: Iterable[str]) -> None:
         """Delete indices by their exact names; one that is gone already is fine."""
-        target = ",".join(_quoted(name) for name in names)
+        target = _target(names)
         self._change("DELETE", f"/{target}", None, {"ignore_unavailable": "true", "expand_wildcards": "none"})
 
     # Transport
@@ -506,6 +506,10 @@ def _cluster_info(answer: Any) -> ClusterInfo:
 
 def _quoted(name: str) -> str:
     return quote(name, safe="*")
+
+
+def _target(names: Iterable[str]) -> str:
+    return ",".join(_quoted(name) for name in names)
 
 
 def _index(name: str, body: Mapping[str, Any]) -> Index:

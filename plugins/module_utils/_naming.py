@@ -106,11 +106,6 @@ class IndexSet:
         """Name of the index template: archived spans share the one for spans, as in Jaeger's tools."""
         return IndexSet(self.prefix, "span").base if self.record_type == ARCHIVE else self.base
 
-    @property
-    def label(self) -> str:
-        """How messages call the set."""
-        return f"{self.prefix or 'no prefix'}/{self.record_type}"
-
     def generation_name(self, number: int) -> str:
         """Name of one generation: prod-jaeger-span-000007."""
         return f"{self.base}-{number:06d}"
