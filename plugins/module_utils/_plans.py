@@ -111,7 +111,7 @@ class RetentionRule:
     age: AgeRule
     max_size: int | None = None
     max_generations: int | None = None
-    min_generations: int = 1
+    min_generations: int = 0
     only_unreadable: bool = True
     generations: bool = True
     dated: bool = False
