@@ -204,7 +204,7 @@ def retention_rule_of(
     """The rule of retention for a time. which: generations, dated, as in RetentionRule."""
     if all(retention[limit] is None for limit in RETENTION_LIMITS):
         raise ConfigurationError(
-            f"{name or 'es_index_cleaner: '}no limit is given: give days, max_size or max_generations."
+            f"{name.rstrip('.')}: no limit is given: give days, max_size or max_generations."
         )
     age = age_rule_of(params)
     days = retention["days"]

@@ -153,7 +153,9 @@ def plan_init(view: View, template: Template, adopt: frozenset[str] = frozenset(
     write_index = _write_index(view, repair=True)
     if write_index is None and not view.generations and not view.state.behind(view.index_set.write_alias):
         aliases = {view.index_set.read_alias: None, view.index_set.write_alias: flag}
-        actions.append(CreateIndex(view.index_set.generation_name(1), aliases, "the set has no index yet"))
+        actions.append(
+            CreateIndex(view.index_set.generation_name(1), aliases, "the set has no index yet", template)
+        )
     else:
         actions += _missing_aliases(view, write_index, flag)
     return Plan((*actions, *_show(view, adopt)))

@@ -110,6 +110,20 @@ def test_whole_life_of_other_sets(es: Elasticsearch, options: dict[str, Any], ba
     assert (f"{base}-write", f"{base}-000002") in es.aliases()
 
 
+def test_a_foreign_template_that_comes_first_is_told_before_an_index_is_made(es: Elasticsearch) -> None:
+    foreign = {"index_patterns": ["prod-*"], "priority": 7, "template": {"settings": {"number_of_shards": 1}}}
+    es.request("PUT", "/_index_template/foreign", foreign)
+    try:
+        answer = run_module(
+            "es_rollover_init", server_urls=es.url, index_prefix="prod", record_types=["span"]
+        )
+        assert "another index template catches prod-jaeger-span-000001" in answer.message
+        assert es.indices() == set()
+    finally:
+        es.request("DELETE", "/_index_template/foreign")
+    assert init(es, record_types=["span"]).changed
+
+
 def test_templates_do_not_catch_other_prefixes(es: Elasticsearch) -> None:
     init(es, shards=3)
     for index in ("preprod-jaeger-span-000001", "jaeger-dependencies-000001"):

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ import pytest
 from tests.integration.test_maintenance import grow, numbers
 from tests.support.modules import Answer, check_module, run_module
 from tests.support.proxy import LOST_ANSWER, LOST_REQUEST, UNAVAILABLE, Fault, nth, proxy
-from tests.support.servers import Elasticsearch
+from tests.support.servers import Elasticsearch, wait_for
 
 CLEAN: dict[str, Any] = {
     "index_prefix": "prod",
@@ -23,15 +24,16 @@ CLEAN: dict[str, Any] = {
 
 
 @pytest.fixture
-def sets(es: Elasticsearch) -> Elasticsearch:
-    """Generation 1 of each set is to go; there is a repository."""
+def sets(es: Elasticsearch) -> Iterator[Elasticsearch]:
+    """Generation 1 of each set is to go; there is a repository. Waits until no snapshot is under way any more."""
     body = {"type": "fs", "settings": {"location": "backup"}}
     es.request("PUT", "/_snapshot/backup", body)
     for snapshot in es.get("/_snapshot/backup/_all")["snapshots"]:
         es.request("DELETE", f"/_snapshot/backup/{snapshot['snapshot']}")
     grow(es, "prod")
     es.request("POST", "/prod-jaeger-span-000001/_doc?refresh=true", {"traceID": "kept"})
-    return es
+    yield es
+    wait_for(lambda: not es.get("/_snapshot/backup/_current")["snapshots"])
 
 
 def clean(url: str, **options: Any) -> Answer:
