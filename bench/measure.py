@@ -5,7 +5,7 @@
 A process of its own, started bare (python -I -S), because Linux counts what a process was forked from to its
 peak: forked from the benchmark itself, a Go program of 20 MB would seem to need 60.
 
-JSON on stdin: commands, env, cwd, log. JSON on stdout: wall (seconds), peak (KiB), codes.
+JSON on stdin: commands, env, cwd, log. JSON on stdout: wall and cpu (seconds), peak (KiB), codes.
 """
 
 import json
@@ -25,16 +25,18 @@ def main() -> None:
         (os.POSIX_SPAWN_DUP2, 1, 2),
     ]
     peak = 0
+    cpu = 0.0
     codes = []
     start = time.monotonic()
     for command in request["commands"]:
         child = os.posix_spawn(command[0], command, request["env"], file_actions=redirections)
-        _pid, status, usage = os.wait4(child, 0)  # the peak of the child and of its own children
+        _pid, status, usage = os.wait4(child, 0)  # of the child and of its own children
         peak = max(peak, usage.ru_maxrss)
+        cpu += usage.ru_utime + usage.ru_stime
         codes.append(os.waitstatus_to_exitcode(status))
         if codes[-1]:
             break
-    print(json.dumps({"wall": time.monotonic() - start, "peak": peak, "codes": codes}))
+    print(json.dumps({"wall": time.monotonic() - start, "cpu": cpu, "peak": peak, "codes": codes}))
 
 
 if __name__ == "__main__":

@@ -75,7 +75,9 @@ class FromClient(asyncio.Protocol):
                 return
             first, *lines = self.unparsed[:end].decode("latin-1").split("\r\n")
             del self.unparsed[: end + 4]
-            headers = {name.lower(): value.strip() for name, _colon, value in (x.partition(":") for x in lines)}
+            headers = {
+                name.lower(): value.strip() for name, _colon, value in (x.partition(":") for x in lines)
+            }
             if "transfer-encoding" in headers:
                 self.relay.problems.append(f"a request in chunks, which is not counted: {first}")
             self.body_left = int(headers.get("content-length", 0))

@@ -6,9 +6,10 @@ from __future__ import annotations
 
 import subprocess
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from tests.support.servers import Elasticsearch
@@ -57,13 +58,28 @@ class State:
 
 @dataclass(frozen=True)
 class Scenario:
-    """So many prefixes, with so many generations of each record type; measured so many times."""
+    """So many prefixes, with so many generations of each record type; measured so many times.
+
+    seconds: no further round begins after so long. slow names those who are measured once only, or, if they are
+    mapped to False, not at all in a usual run, because a pass of theirs takes minutes.
+    """
 
     name: str
     prefixes: tuple[str, ...]
     generations: tuple[int, int, int]
     repeats: int
-    uri_repeats: int
+    seconds: int
+    slow: Mapping[str, bool] = field(default_factory=dict)
+
+    def passes(self, competitor: str, *, full: bool) -> int:
+        """How often this competitor is measured at most."""
+        return self.repeats if competitor not in self.slow else int(full or self.slow[competitor])
+
+    @property
+    def title(self) -> str:
+        """As in "20 prefixes, 600 indices"."""
+        prefixes = len(self.prefixes)
+        return f"{prefixes} prefix{'es' * (prefixes > 1)}, {self.index_count:,} indices"
 
     @property
     def index_count(self) -> int:
@@ -115,6 +131,20 @@ class Scenario:
         return tuple(sorted(self.before.indices - self.after.indices))
 
 
+def prefixes(count: int) -> tuple[str, ...]:
+    """Names of so many prefixes."""
+    return ("prod",) if count == 1 else tuple(f"team-{number:03d}" for number in range(1, count + 1))
+
+
+SCENARIOS = (
+    Scenario("one-3", prefixes(1), (1, 1, 1), 5, 90),
+    Scenario("one-1000", prefixes(1), (334, 333, 333), 3, 90),
+    Scenario("one-3000", prefixes(1), (1000, 1000, 1000), 3, 120),
+    Scenario("many-20", prefixes(20), (10, 10, 10), 5, 120, {"uri": True}),
+    Scenario("many-100", prefixes(100), (10, 10, 10), 3, 150, {"curator": True, "uri": False}),
+)
+
+
 def ages_of(count: int) -> tuple[int, ...]:
     """Two to be deleted, two to be hidden; half of the rest is stored only, the other half readable.
 
@@ -151,7 +181,7 @@ def build(server: Elasticsearch, scenario: Scenario, jaeger: Path) -> None:
             time.sleep(CLOCK_SECONDS)
             if age == 12:
                 list(pool.map(lambda prefix: initialise(server, prefix, jaeger), scenario.prefixes))
-            list(pool.map(lambda each: roll(server, each, age), scenario.sets))
+            list(pool.map(partial(roll, server, age), scenario.sets))
         list(pool.map(lambda each: roll_to(server, each, len(each.ages) + 1), scenario.sets))
     server.set_server_clock("+0d")
     time.sleep(CLOCK_SECONDS)
@@ -166,7 +196,7 @@ def initialise(server: Elasticsearch, prefix: str, jaeger: Path) -> None:
     subprocess.run([jaeger / "es-rollover", "init", server.url, *flags], check=True, capture_output=True)
 
 
-def roll(server: Elasticsearch, index_set: IndexSet, age: int) -> None:
+def roll(server: Elasticsearch, age: int, index_set: IndexSet) -> None:
     """Roll to each generation of this age; the first is init's."""
     for number, each in enumerate(index_set.ages, 1):
         if each == age and number > 1:
@@ -191,7 +221,9 @@ def restore(server: Elasticsearch, scenario: Scenario) -> None:
     missing = wanted.indices - State.of(server).indices
     if missing:
         path = f"/_snapshot/bench/{scenario.name}/_restore?wait_for_completion=true"
-        answer = server.request("POST", path, {"indices": ",".join(sorted(missing)), "include_aliases": False})
+        answer = server.request(
+            "POST", path, {"indices": ",".join(sorted(missing)), "include_aliases": False}
+        )
         assert not answer["snapshot"]["shards"]["failed"], answer
     now = State.of(server)
     changes = [("remove", *each) for each in now.aliases - wanted.aliases]
