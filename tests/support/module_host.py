@@ -17,12 +17,11 @@ import sys
 import time
 from typing import Any
 
-import elasticsearch
-import opensearchpy
+import elastic_transport
 from ansible.module_utils import basic
 
 PACKAGE = "ansible_collections.tracestack.jaeger.plugins.modules"
-PRELOADED = (elasticsearch, opensearchpy)
+PRELOADED = (elastic_transport,)
 
 
 def become_module(connection: socket.socket) -> None:
