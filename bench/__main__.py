@@ -28,6 +28,7 @@ LAUNCHER = [sys.executable, "-I", "-S", str(ROOT / "bench" / "measure.py")]
 PINS = ROOT / "bench" / "requirements-curator.txt"
 PAGE = ROOT / "docs" / "benchmarks.md"
 RAW = ROOT / ".local" / "bench" / "results.json"
+BUSY = ". **Other work kept this machine busy: of these figures only requests, bytes, CPU and memory mean anything**"
 MEMORY_FOLDER = Path("/dev/shm")
 
 TEXT = """\
@@ -138,12 +139,15 @@ def install_curator() -> None:
 
 
 def machine(load: float, seconds: float) -> str:
-    """Rows of a table: on what and with what."""
+    """Rows of a table: on what and with what. load is what it was at the start."""
+    late = os.getloadavg()[2]
+    busy = late > 2 * (os.cpu_count() or 1)
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     curator = next(line for line in PINS.read_text().splitlines() if line.startswith("elasticsearch-curator"))
     place = "in memory (/dev/shm)" if os.access(MEMORY_FOLDER, os.W_OK) else "on disk"
     rows = {
-        "machine": f"{os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}, load {load:.1f} at the start",
+        "machine": f"{os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}",
+        "load": f"{load:.1f} at the start, {late:.1f} in the last 15 minutes{BUSY * busy}",
         "server": f"Elasticsearch {VERSION}, one node, 512 MB of heap, data {place}, loopback",
         "Go tools": "Jaeger v1.57.0",
         "curator": f"{curator.split()[0].partition('==')[2]}, the newest that speaks to Elasticsearch 7.17",
