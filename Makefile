@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help site test down clean-data status lock
+.PHONY: help site test bench down clean-data status lock
 
 # Folder of all that the local inventory writes; the same as tracestack_home in inventories/local.
 HOME_DIR ?= .local
@@ -24,6 +24,10 @@ test:  ## set everything up and run the tests
 	@bin/bootstrap --dev
 	@bin/test $(ARGS)
 
+bench:  ## measure a daily pass against other tools (15 minutes), write docs/benchmarks.md
+	@bin/bootstrap --dev
+	@PYTHONPATH=.:collections .venv/bin/python -m bench $(ARGS)
+
 status:  ## what runs
 	@if $(SUPERVISORCTL) pid 2>/dev/null | grep -q '^[0-9]'; then $(SUPERVISORCTL) status || true; \
 	else echo 'Nothing runs; `make site` starts it.'; fi
@@ -42,6 +46,7 @@ lock:  ## pin the requirements anew, with hashes
 	@$(call lock,.,requirements,3.11)
 	@$(call lock,.,requirements-dev,3.11)
 	@$(call lock,roles/supervisor/files,requirements,3.9)
+	@$(call lock,bench,requirements-curator,3.11)
 
 # $(call lock,FOLDER,NAME,OLDEST PYTHON): FOLDER/NAME.txt of FOLDER/NAME.in
 define lock

@@ -28,7 +28,6 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
-    UNBORN,
     Index,
     Member,
     Template,
@@ -59,11 +58,12 @@ class AgeRule:
     An index is too old when it stopped being written before cutoff (age_from "written"), or when it was created
     before it ("creation", Jaeger's own reckoning); never where there is no cutoff. service_cutoff holds for the
     service set in addition, always counted from the end of writing: a collector remembers for 12 h which services it
-    has written and does not write them into a new generation before that, so the older one must stay.
+    has written and does not write them into a new generation before that, so the older one must stay. None
+    (service_cache_ttl 0s) protects nothing, not even what the same run has just rolled over.
     """
 
     cutoff: datetime | None
-    service_cutoff: datetime
+    service_cutoff: datetime | None
     age_from: str = "written"
 
     @classmethod
@@ -71,7 +71,7 @@ class AgeRule:
         cls, now: datetime, cutoff: datetime | None, age_from: str, service_cache_ttl: timedelta
     ) -> AgeRule:
         """The rule for a run that takes place now."""
-        return cls(cutoff, now - service_cache_ttl if service_cache_ttl else UNBORN, age_from)
+        return cls(cutoff, now - service_cache_ttl if service_cache_ttl else None, age_from)
 
     def keeps(self, member: Member, record_type: str) -> str | None:
         """Why an index is not too old, or None if it is."""
@@ -87,7 +87,9 @@ class AgeRule:
 
     def protects(self, member: Member, record_type: str) -> str | None:
         """Why an index must stay however old it is, or None if it need not."""
-        if record_type == "service" and member.written_until and member.written_until >= self.service_cutoff:
+        if record_type != "service" or self.service_cutoff is None or member.written_until is None:
+            return None
+        if member.written_until >= self.service_cutoff:
             return (
                 f"written until {_iso(member.written_until)}: a collector may still hold its services in its cache "
                 "(service_cache_ttl) and not write them again"

@@ -307,6 +307,16 @@ def test_lookback_of_the_service_set_waits_for_the_collectors_cache() -> None:
     assert "service_cache_ttl" in plan.kept[0].reason
 
 
+def test_without_a_cache_the_service_set_that_was_just_rolled_over_is_hidden_like_any_other() -> None:
+    """In one run with the rollover (es_maintenance) the next generation is not born yet when the lookback is planned."""
+    state = generations(SERVICE, 9 * DAY, readable=(1,))
+    for action in plan_rollover(view(state, SERVICE), {"max_age": "0s"}).actions:
+        state = action.predict(state)
+    cutoff = lookback_cutoff(NOW, "days", 7)
+    assert hidden(plan_lookback(view(state, SERVICE), rule(cutoff, timedelta(0), "creation"))) == ["000001"]
+    assert hidden(plan_lookback(view(state, SERVICE), rule(cutoff, age_from="creation"))) == []
+
+
 @pytest.mark.parametrize(("milliseconds", "gone"), [(0, []), (-1, ["000001"])])
 def test_the_cut_off_itself_is_not_too_old(milliseconds: int, gone: list[str]) -> None:
     late = timedelta(milliseconds=milliseconds)
