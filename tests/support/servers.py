@@ -10,14 +10,15 @@ import os
 import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -45,12 +46,15 @@ def free_port() -> int:
 class Elasticsearch:
     """A running server: an Elasticsearch, or an OpenSearch.
 
-    clock, if there is one, holds the offset that its clock is moved by, such as -40d.
+    clock, if there is one, holds the offset that its clock is moved by, such as -40d. tls and headers are for a
+    server with security (tests/support/secured.py).
     """
 
     url: str
     clock: Path | None = None
     release: str = RELEASE
+    tls: ssl.SSLContext | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def distribution(self) -> str:
@@ -80,12 +84,12 @@ class Elasticsearch:
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """One request with the standard library, so that tests do not look through the client they test."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **self.headers}
         request = urllib.request.Request(
             self.url + quote(path, safe="/?=&,_*%"), data, headers, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=60, context=self.tls) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as refused:
             raise AssertionError(f"{method} {path}: {refused.code} {refused.read().decode()}") from None

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import fcntl
+import fnmatch
 import hashlib
 import re
 import shutil
@@ -62,6 +63,7 @@ def fill(wanted: Release, folder: Path) -> None:
         "Maven could not fetch the jars",
     )  # fmt: skip
     check_jars(folder / "lib", wanted.source / "jars.sha256")
+    unzip(wanted, folder)
     compile_java(wanted, folder, wanted.launcher, folder / "classes")
     for module in wanted.modules:
         if module.sources:
@@ -70,12 +72,22 @@ def fill(wanted: Release, folder: Path) -> None:
         fill_module(wanted, folder, module)
     for module in wanted.modules:
         move(folder / "lib", folder / "modules" / module.name, module.jars)
+    for compiler in (folder / "lib").glob("ecj-*.jar"):
+        compiler.unlink()
+
+
+def unzip(wanted: Release, folder: Path) -> None:
+    """Unpack plugins, and take single jars out of them."""
     for name, file in wanted.zips.items():
         with zipfile.ZipFile(folder / "lib" / file) as archive:
             archive.extractall(folder / "plugins" / name)
-        (folder / "lib" / file).unlink()
-    for compiler in (folder / "lib").glob("ecj-*.jar"):
-        compiler.unlink()
+    for file, patterns in wanted.borrowed.items():
+        with zipfile.ZipFile(folder / "lib" / file) as archive:
+            for name in archive.namelist():
+                if any(fnmatch.fnmatch(name, pattern) for pattern in patterns):
+                    archive.extract(name, folder / "lib")
+    for path in (folder / "lib").glob("*.zip"):
+        path.unlink()
 
 
 def check_jars(lib: Path, sums: Path) -> None:

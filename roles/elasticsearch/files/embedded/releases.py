@@ -43,7 +43,8 @@ class Release:
     """One version of one distribution: what it is made of, and how it is started.
 
     ``launcher`` names Java sources, the first of which has the main class; ``plugins`` are classes on the
-    class path, for a server that has no modules; ``zips`` are plugins as they are published.
+    class path, for a server that has no modules. ``zips`` are plugins as they are published, by name;
+    ``borrowed`` are jars that are published nowhere but in a zip, by pattern.
     """
 
     distribution: str
@@ -54,6 +55,7 @@ class Release:
     plugins: tuple[str, ...] = ()
     modules: tuple[Module, ...] = ()
     zips: Mapping[str, str] = field(default_factory=dict)
+    borrowed: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     settings: Mapping[str, str] = field(default_factory=dict)
 
     @property
@@ -115,6 +117,9 @@ ANALYSIS = Module(
     "analysis-common", ("analysis-common-*",), "org.opensearch.analysis.common.CommonAnalysisPlugin"
 )
 ELASTICSEARCH_NETTY = Module("transport-netty4", ("transport-netty4-*", "netty-*"))
+OPENSEARCH_SECURITY = "opensearch-security-2.19.4.0.zip"
+# Not its parts security-api and security-impl: x-pack-security has those itself.
+SAML = ("core", "messaging", "profile", "saml", "soap", "storage", "xmlsec")
 
 RELEASES = (
     Release(
@@ -190,11 +195,20 @@ RELEASES = (
                     *("cryptacular-*", "error_prone_*", "es-opensaml-*", "failureaccess-*", "guava-*"),
                     *("j2objc-*", "jakarta.*", "jcip-*", "joda-time-*", "json-smart-*", "jsr305-*"),
                     *("lang-tag-*", "listenablefuture-*", "log4j-slf4j2-*", "metrics-core-*", "nimbus-*"),
-                    *("oauth2-*", "slf4j-api-*", "stax2-*", "woodstox-*", "xmlsec-*"),
+                    *(
+                        "java-support-*",
+                        "opensaml-*",
+                        "oauth2-*",
+                        "slf4j-api-*",
+                        "stax2-*",
+                        "woodstox-*",
+                        "xmlsec-*",
+                    ),
                 ),
                 shared=("transport-netty4-*", "netty-*"),
             ),
         ),
+        borrowed={OPENSEARCH_SECURITY: (*(f"opensaml-{part}-*" for part in SAML), "java-support-*")},
     ),
     Release(
         "opensearch",
@@ -202,7 +216,7 @@ RELEASES = (
         launcher=("java/OpenSearch.java", "java/NodeProcess.java"),
         security=True,
         modules=(*opensearch_modules(), ANALYSIS),
-        zips={"opensearch-security": "opensearch-security-2.19.4.0.zip"},
+        zips={"opensearch-security": OPENSEARCH_SECURITY},
     ),
 )
 
