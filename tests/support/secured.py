@@ -123,8 +123,8 @@ def configure_elasticsearch(config: Path, server_cert: Path) -> list[str]:
             "indices": [{"names": indices, "privileges": ["read", "view_index_metadata", "monitor"]}],
         },
     }
-    (config / "roles.yml").write_text(yaml.safe_dump(roles))
-    (config / "role_mapping.yml").write_text(yaml.safe_dump({"keeper": ["CN=jaeger"]}))
+    (config / "roles.yml").write_text(json.dumps(roles))
+    (config / "role_mapping.yml").write_text(json.dumps({"keeper": ["CN=jaeger"]}))
     pki = "xpack.security.authc.realms.pki.certificates"
     return [
         "xpack.security.enabled=true",
@@ -175,7 +175,7 @@ def configure_opensearch(config: Path, server_cert: Path) -> list[str]:
         domains[name]["http_enabled"] = True
     tokens = domains["jwt_auth_domain"]["http_authenticator"]["config"]
     tokens["signing_key"] = base64.b64encode(_SIGNING_KEY).decode()
-    (own / "config.yml").write_text(yaml.safe_dump(settings))
+    (own / "config.yml").write_text(json.dumps(settings))
     ssl_settings = {
         "transport.enforce_hostname_verification": "false",
         "http.enabled": "true",
@@ -195,7 +195,7 @@ def configure_opensearch(config: Path, server_cert: Path) -> list[str]:
 def change(file: Path, **entries: Any) -> None:
     """Put these entries into a YAML file, in place of those of the same name."""
     content: dict[str, Any] = yaml.safe_load(file.read_text())
-    file.write_text(yaml.safe_dump({**content, **entries}))
+    file.write_text(json.dumps({**content, **entries}))
     os.chmod(file, 0o600)
 
 
