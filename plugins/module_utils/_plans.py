@@ -28,6 +28,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
+    UNBORN,
     Index,
     Member,
     Template,
@@ -346,6 +347,8 @@ def _strangers(view: View) -> list[Kept]:
 
 
 def _iso(instant: datetime) -> str:
+    if instant == UNBORN:  # what this very run has ended
+        return "now"
     return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -47,7 +47,7 @@ def grow(es: Elasticsearch, generations: int) -> None:
 @pytest.mark.parametrize(
     ("module", "options", "request_line"),
     [
-        ("es_rollover_init", {"shards": 1}, ("PUT", "/_template/")),
+        ("es_rollover_init", {"shards": 1}, ("PUT", "_template/")),
         ("es_rollover_init", {"shards": 1}, ("PUT", "/prod-jaeger-span-000001")),
         ("es_rollover", {"conditions": {"max_age": "0s"}}, ("POST", "/_rollover/")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
@@ -201,8 +201,8 @@ ODD = {
 @pytest.mark.parametrize(
     ("module", "options", "request_line"),
     [
-        ("es_rollover_init", {"shards": 1}, ("GET", "/_template/")),
-        ("es_rollover_init", {"shards": 1}, ("PUT", "/_template/")),
+        ("es_rollover_init", {"shards": 1}, ("GET", "_template/")),
+        ("es_rollover_init", {"shards": 1}, ("PUT", "_template/")),
         ("es_rollover_init", {"shards": 1}, ("PUT", "/prod-jaeger-span-000001")),
         ("es_rollover", {"conditions": {"max_age": "0s"}}, ("POST", "/_rollover/")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
@@ -223,7 +223,7 @@ def test_an_odd_answer_is_never_taken_for_a_yes(
     with proxy(es.url, nth(*request_line, odd, times=99)) as flawed:
         answer = run_module(module, server_urls=flawed.url, retries=1, **SPAN, **options)
     assert flawed.faults
-    if content == "{}" and request_line in (("GET", "/_template/"), ("GET", "/_cluster/state")):
+    if content == "{}" and request_line in (("GET", "_template/"), ("GET", "/_cluster/state")):
         return  # that is how a server says that there is none
     assert (es.indices(), es.aliases()) == before
     assert answer.message
