@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help site test bench down clean-data status lock
+.PHONY: help site test test-servers bench down clean-data status lock
 
 # Folder of all that the local inventory writes; the same as tracestack_home in inventories/local.
 HOME_DIR ?= .local
@@ -23,6 +23,10 @@ site:  ## set everything up on this machine and run the whole story
 test:  ## set everything up and run the tests
 	@bin/bootstrap --dev
 	@bin/test $(ARGS)
+
+test-servers:  ## run the integration tests on the further servers, and those of TLS and users
+	@bin/bootstrap --dev
+	@bin/test --servers $(ARGS)
 
 bench:  ## measure a daily pass against other tools (15 minutes), write docs/benchmarks.md
 	@bin/bootstrap --dev

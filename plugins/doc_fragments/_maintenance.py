@@ -77,7 +77,7 @@ options:
             aliases: [number_of_days]
           max_size: {description: Delete the oldest until the rest takes no more than this on disk., type: str}
           max_generations: {description: Delete all but so many of the newest., type: int}
-          min_generations: {description: So many of the newest are always kept., type: int, default: 1}
+          min_generations: {description: So many of the newest are always kept., type: int, default: 0}
           only_unreadable: {description: Delete only what is out of the read alias., type: bool, default: true}
           include_dated:
             description:

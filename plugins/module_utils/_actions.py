@@ -100,11 +100,12 @@ class PutTemplate(_Certain):
 
 @dataclass(frozen=True)
 class CreateIndex(_Certain):
-    """Create an index together with its aliases, in one atomic step."""
+    """Create an index together with its aliases, in one atomic step, if it gets what template says."""
 
     index: str
     aliases: Mapping[str, bool | None]
     why: str
+    template: Template
 
     def describe(self) -> list[Description]:
         return [
@@ -113,6 +114,7 @@ class CreateIndex(_Certain):
         ]
 
     def apply(self, cluster: Cluster) -> Outcome:
+        cluster.check_template(self.index, self.template)
         cluster.create_index(self.index, self.aliases)
         return DONE
 

@@ -148,7 +148,7 @@ RETENTION = {
     "days": {"type": "int", "aliases": ["number_of_days"]},
     "max_size": {"type": "str"},
     "max_generations": {"type": "int"},
-    "min_generations": {"type": "int", "default": 1},
+    "min_generations": {"type": "int", "default": 0},
     "only_unreadable": {"type": "bool", "default": True},
 }
 RETENTION_LIMITS = ("days", "max_size", "max_generations")
@@ -204,7 +204,7 @@ def retention_rule_of(
     """The rule of retention for a time. which: generations, dated, as in RetentionRule."""
     if all(retention[limit] is None for limit in RETENTION_LIMITS):
         raise ConfigurationError(
-            f"{name or 'es_index_cleaner: '}no limit is given: give days, max_size or max_generations."
+            f"{name.rstrip('.')}: no limit is given: give days, max_size or max_generations."
         )
     age = age_rule_of(params)
     days = retention["days"]
@@ -212,7 +212,7 @@ def retention_rule_of(
         not_negative(f"{name}days", days)
     if retention["max_generations"] is not None:
         not_negative(f"{name}max_generations", retention["max_generations"], least=1)
-    least = not_negative(f"{name}min_generations", retention["min_generations"], least=1)
+    least = not_negative(f"{name}min_generations", retention["min_generations"])
     size = retention["max_size"]
     max_size = None if size is None else size_in_bytes(f"{name}max_size", size)
     seconds = not_negative("snapshot_timeout", params["snapshot_timeout"], least=1)

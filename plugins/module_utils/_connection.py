@@ -256,6 +256,21 @@ class Cluster:
             body,
         )
 
+    def check_template(self, index: str, template: Template) -> None:
+        """Raise RefusedError where a new index of this name would get another template's settings and mappings.
+
+        Of composable templates only the one with the highest priority counts, and any of them before a legacy one.
+        """
+        path = f"/_index_template/_simulate_index/{_quoted(index)}"
+        found = self._ask("POST", path, lambda answer: answer.get("template", {}).get("settings"), {}, None)
+        unaffected = found is None and not self.info.composable_templates
+        if not unaffected and not template.settings.items() <= _flat(found or {}).items():
+            raise RefusedError(
+                f"another index template catches {index} before {template.name}, so it would not have Jaeger's mappings: find "
+                "it with GET _index_template, then narrow its index_patterns or (Elasticsearch 8, OpenSearch 2 and later) raise "
+                "template_priorities."
+            )
+
     def check_repository(self, name: str) -> None:
         """Raise RefusedError where there is no snapshot repository of this name."""
         if self._get_or_none(f"/_snapshot/{_quoted(name)}", dict) is None:

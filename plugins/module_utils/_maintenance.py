@@ -67,12 +67,16 @@ class _Steps:
 
 
 def maintenance_job(params: Mapping[str, Any], name: str = "index_sets") -> Job:
-    """The job that the options ask for: index_sets and those of the doc fragments _age and _snapshot."""
+    """The job that the options ask for: index_sets, index_prefix and those of the doc fragments _age and _snapshot.
+
+    index_prefix is that of the entries which name none.
+    """
     if not params[name]:
         raise ConfigurationError(f"{name} is empty: name at least one index set.")
     steps = _Steps()
     for number, entry in enumerate(params[name]):
-        _add(steps, entry, params, f"{name}[{number}]")
+        prefix = params["index_prefix"] if entry["index_prefix"] is None else entry["index_prefix"]
+        _add(steps, {**entry, "index_prefix": prefix}, params, f"{name}[{number}]")
     return Job(
         [steps.rollover, steps.lookback, steps.clean],
         births=bool(steps.rollover),

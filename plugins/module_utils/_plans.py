@@ -28,6 +28,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
+    UNBORN,
     Index,
     Member,
     Template,
@@ -113,7 +114,7 @@ class RetentionRule:
     age: AgeRule
     max_size: int | None = None
     max_generations: int | None = None
-    min_generations: int = 1
+    min_generations: int = 0
     only_unreadable: bool = True
     generations: bool = True
     dated: bool = False
@@ -155,7 +156,9 @@ def plan_init(view: View, template: Template, adopt: frozenset[str] = frozenset(
     write_index = _write_index(view, repair=True)
     if write_index is None and not view.generations and not view.state.behind(view.index_set.write_alias):
         aliases = {view.index_set.read_alias: None, view.index_set.write_alias: flag}
-        actions.append(CreateIndex(view.index_set.generation_name(1), aliases, "the set has no index yet"))
+        actions.append(
+            CreateIndex(view.index_set.generation_name(1), aliases, "the set has no index yet", template)
+        )
     else:
         actions += _missing_aliases(view, write_index, flag)
     return Plan((*actions, *_show(view, adopt)))
@@ -344,6 +347,8 @@ def _strangers(view: View) -> list[Kept]:
 
 
 def _iso(instant: datetime) -> str:
+    if instant == UNBORN:  # what this very run has ended
+        return "now"
     return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

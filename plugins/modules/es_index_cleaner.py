@@ -41,9 +41,9 @@ options:
     type: int
     version_added: 0.2.0
   min_generations:
-    description: So many of the newest are always kept, whatever the limits say.
+    description: So many of the newest are always kept, whatever the limits say. The write index is kept even with V(0).
     type: int
-    default: 1
+    default: 0
     version_added: 0.2.0
   strategy:
     description:

@@ -29,6 +29,9 @@ attributes:
       - The server evaluates the conditions anew in each run. With C(max_age=2d) a second run changes nothing, with C(max_age=0s) each
         run rolls over.
 options:
+  index_prefix:
+    description: The prefix of those entries of O(index_sets) that name none themselves.
+    type: str
   index_sets:
     required: true
 seealso:
@@ -140,7 +143,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._module import r
 def main() -> None:
     """Entry point of the module."""
     entries = {"type": "list", "elements": "dict", "required": True, "options": ENTRY}
-    own = ArgumentSpec({"index_sets": entries})
+    own = ArgumentSpec({"index_prefix": {"type": "str"}, "index_sets": entries})
     run_module(connection_spec().merge(age_spec()).merge(snapshot_spec()).merge(own), maintenance_job)
 
 

@@ -90,20 +90,28 @@ def test_all_stages_run_and_the_total_is_last(runner: ModuleType, capsys: pytest
     assert lines[-1] == "1 passed, 1 failed"
 
 
+GREEN = "echo '3 passed, 0 failed'"
+RED = "echo '3 passed, 1 failed, 2 skipped'; false"
+NO_TOTAL = "echo no Java here; false"
+
+
 @pytest.mark.parametrize(
-    ("recipe", "exit_code", "last"),
+    ("recipes", "exit_code", "last"),
     [
-        ("echo '3 passed, 0 failed'", 0, "3 passed, 0 failed"),
-        ("echo '3 passed, 1 failed, 2 skipped'; false", 2, "3 passed, 1 failed, 2 skipped"),
-        ("echo no Java here; false", 2, "0 passed, 1 failed"),
+        ((GREEN, GREEN), 0, "6 passed, 0 failed"),
+        ((RED, GREEN), 2, "6 passed, 1 failed, 2 skipped"),
+        ((GREEN, RED), 2, "6 passed, 1 failed, 2 skipped"),
+        ((NO_TOTAL, GREEN), 2, "3 passed, 1 failed"),
+        ((NO_TOTAL, NO_TOTAL), 2, "0 passed, 2 failed"),
+        ((GREEN, "true"), 1, "3 passed, 1 failed"),
     ],
 )
 def test_ci_s_last_line_is_the_total(
-    root: Path, tmp_path: Path, recipe: str, exit_code: int, last: str
+    root: Path, tmp_path: Path, recipes: tuple[str, str], exit_code: int, last: str
 ) -> None:
     (tmp_path / ".ci").mkdir()
     shutil.copy(root / ".ci/run", tmp_path / ".ci/run")
-    (tmp_path / "Makefile").write_text(f"test:\n\t@{recipe}\n")
+    (tmp_path / "Makefile").write_text("test:\n\t@{}\ntest-servers:\n\t@{}\n".format(*recipes))
     ci = subprocess.run([tmp_path / ".ci/run"], capture_output=True, text=True, check=False)
     assert ci.returncode == exit_code
     assert ci.stdout.splitlines()[-1] == last

@@ -47,12 +47,12 @@ def grow(es: Elasticsearch, generations: int) -> None:
 @pytest.mark.parametrize(
     ("module", "options", "request_line"),
     [
-        ("es_rollover_init", {"shards": 1}, ("PUT", "/_template/")),
+        ("es_rollover_init", {"shards": 1}, ("PUT", "_template/")),
         ("es_rollover_init", {"shards": 1}, ("PUT", "/prod-jaeger-span-000001")),
         ("es_rollover", {"conditions": {"max_age": "0s"}}, ("POST", "/_rollover/")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
         ("es_index_cleaner", {"days": 7, "only_unreadable": False}, ("DELETE", "/prod-")),
-        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/health")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/tasks")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/prod-")),
     ],
 )
@@ -201,13 +201,13 @@ ODD = {
 @pytest.mark.parametrize(
     ("module", "options", "request_line"),
     [
-        ("es_rollover_init", {"shards": 1}, ("GET", "/_template/")),
-        ("es_rollover_init", {"shards": 1}, ("PUT", "/_template/")),
+        ("es_rollover_init", {"shards": 1}, ("GET", "_template/")),
+        ("es_rollover_init", {"shards": 1}, ("PUT", "_template/")),
         ("es_rollover_init", {"shards": 1}, ("PUT", "/prod-jaeger-span-000001")),
         ("es_rollover", {"conditions": {"max_age": "0s"}}, ("POST", "/_rollover/")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
         ("es_index_cleaner", {"days": 7, "only_unreadable": False}, ("DELETE", "/prod-")),
-        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/health")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/tasks")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cluster/state")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/prod-")),
     ],
@@ -223,7 +223,7 @@ def test_an_odd_answer_is_never_taken_for_a_yes(
     with proxy(es.url, nth(*request_line, odd, times=99)) as flawed:
         answer = run_module(module, server_urls=flawed.url, retries=1, **SPAN, **options)
     assert flawed.faults
-    if content == "{}" and request_line in (("GET", "/_template/"), ("GET", "/_cluster/state")):
+    if content == "{}" and request_line in (("GET", "_template/"), ("GET", "/_cluster/state")):
         return  # that is how a server says that there is none
     assert (es.indices(), es.aliases()) == before
     assert answer.message
@@ -292,5 +292,12 @@ def test_a_full_disk_is_told_as_what_it_is(es: Elasticsearch) -> None:
     grow(es, 2)
     block = {"index.blocks.read_only_allow_delete": True}
     es.request("PUT", "/prod-jaeger-span-000001/_settings", block)
+    grown = run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN)
+    assert not grown.message
+    es.request("PUT", "/prod-jaeger-span-000003/_settings", block)
     answer = run_module("es_lookback", server_urls=es.url, unit="days", unit_count=7, **SPAN)
-    assert "A full disk sets such a block: free space" in answer.message
+    assert not answer.message
+    assert "it is blocked (read_only_allow_delete)" in answer.result["kept"][0]["reason"]
+    assert numbers(es)[1] == [1, 2, 3]
+    blocked = run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN)
+    assert "A full disk sets such a block: free space" in blocked.message

@@ -35,9 +35,9 @@ def pairs(record_type: str, read: tuple[int, ...], write: int, prefix: str = "pr
 
 def four_steps(module: str, es: Elasticsearch, **options: Any) -> Answer:
     """Check, do, check again, do again. Check mode changes nothing, predicts the state, and shows the same diff."""
-    before = (es.aliases(), es.indices(), es.get("/_template"))
+    before = (es.aliases(), es.indices(), es.templates())
     checked = check_module(module, server_urls=es.url, **options)
-    assert (es.aliases(), es.indices(), es.get("/_template")) == before
+    assert (es.aliases(), es.indices(), es.templates()) == before
     done = run_module(module, server_urls=es.url, **options)
     assert checked.changed
     assert done.changed
@@ -80,7 +80,7 @@ def test_init(es: Elasticsearch) -> None:
         "settings"
     ]
     assert (settings["index.number_of_shards"], settings["index.number_of_replicas"]) == ("2", "1")
-    assert done.result["cluster"] == {"distribution": "elasticsearch", "version": "7.17.1"}
+    assert done.result["cluster"] == {"distribution": es.distribution, "version": es.version}
 
 
 @pytest.mark.parametrize(
@@ -108,6 +108,20 @@ def test_whole_life_of_other_sets(es: Elasticsearch, options: dict[str, Any], ba
     four_steps("es_index_cleaner", es, days=14, **options)
     assert f"{base}-000001" not in es.indices()
     assert (f"{base}-write", f"{base}-000002") in es.aliases()
+
+
+def test_a_foreign_template_that_comes_first_is_told_before_an_index_is_made(es: Elasticsearch) -> None:
+    foreign = {"index_patterns": ["prod-*"], "priority": 7, "template": {"settings": {"number_of_shards": 1}}}
+    es.request("PUT", "/_index_template/foreign", foreign)
+    try:
+        answer = run_module(
+            "es_rollover_init", server_urls=es.url, index_prefix="prod", record_types=["span"]
+        )
+        assert "another index template catches prod-jaeger-span-000001" in answer.message
+        assert es.indices() == set()
+    finally:
+        es.request("DELETE", "/_index_template/foreign")
+    assert init(es, record_types=["span"]).changed
 
 
 def test_templates_do_not_catch_other_prefixes(es: Elasticsearch) -> None:

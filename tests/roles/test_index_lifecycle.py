@@ -54,7 +54,7 @@ def test_check_mode_tells_the_plan_and_the_real_run_does_just_that(sets: Elastic
     with proxy(sets.url) as seen:
         checked = play(ROLLOVER, {"elasticsearch_url": seen.url}, "--check", "--diff")
     assert checked.code == 0, checked.output
-    assert checked.count("changed") == 3
+    assert checked.count("changed") == 1
     assert seen.changes() == []
     assert state(sets) == before
     assert sorted(diff_lines(checked)) == sorted(line for record in RECORDS for line in expected_diff(record))
@@ -113,11 +113,11 @@ def expected_diff(record: str) -> list[str]:
         ),
         (
             {"index_lifecycle_conditions": {"max_days": 2}},
-            "Unsupported parameters for (tracestack.jaeger.es_rollover) module: conditions.max_days. ",
+            "Unsupported parameters for (tracestack.jaeger.es_maintenance) module: index_sets.conditions.max_days. ",
         ),
         (
             {"index_lifecycle_conditions": {"max_age": "2 days"}},
-            "conditions.max_age is '2 days': give a number and a unit, such as 2d or 12h.",
+            "index_sets[0].conditions.max_age is '2 days': give a number and a unit, such as 2d or 12h.",
         ),
         (
             {"index_lifecycle_lookback_unit": "fortnights"},
@@ -128,17 +128,17 @@ def expected_diff(record: str) -> list[str]:
         ),
         (
             {"index_lifecycle_lookback_unit_count": -1},
-            "index_lifecycle_lookback_unit_count is -1: it must be a whole number, 0 or more.",
+            "index_sets[0].lookback.unit_count is -1: it must be 0 or more.",
         ),
         (
             {"index_lifecycle_retention_days": -1},
-            "index_lifecycle_retention_days is -1: it must be a whole number, 0 or more.",
+            "index_sets[0].retention.days is -1: it must be 0 or more.",
         ),
         (
             {"index_lifecycle_service_cache_ttl": "soon"},
-            "index_lifecycle_service_cache_ttl is soon: give a number and one of s, m, h, d, such as 12h.",
+            "service_cache_ttl is 'soon': give a number and one of s, m, h, d, such as 12h.",
         ),
-        ({"index_lifecycle_index_prefix": "prod*"}, "index_prefix 'prod*' "),
+        ({"index_lifecycle_index_prefix": "prod*"}, "index_sets[0]: index_prefix 'prod*' "),
     ],
     ids=lambda value: str(value) if isinstance(value, dict) else "",
 )
@@ -163,6 +163,7 @@ def test_module_defaults_reach_every_module(es: Elasticsearch, tmp_path: Path) -
         "es_rollover": {"conditions": {"max_age": "0s"}},
         "es_lookback": {"unit": "days", "unit_count": 7},
         "es_index_cleaner": {"days": 14},
+        "es_maintenance": {"index_sets": [{"conditions": {"max_age": "1d"}, "retention": {"days": 14}}]},
         "es_index_info": {},
     }
     assert set(own) == {path.stem for path in (ROOT / "plugins/modules").glob("es_*.py")}
@@ -185,26 +186,53 @@ def test_module_defaults_reach_every_module(es: Elasticsearch, tmp_path: Path) -
     assert run.count("ok") == len(tasks)
 
 
-@pytest.mark.parametrize("source", ["password", "password_file", "api_key"])
+@pytest.mark.parametrize("source", ["password", "password_file", "api_key", "bearer_token"])
 def test_a_secret_is_used_and_never_shown(sets: Elasticsearch, tmp_path: Path, source: str) -> None:
-    """With all that Ansible can print; in check mode too, and with an error that shows the role's arguments."""
+    """With all that Ansible can print; in check mode too, and with an error that shows the role's arguments.
+
+    While the module waits for its first answer, neither a process's command line nor a temporary file has it.
+    """
     secret = "bm9ib2R5LXNlZXMtNDcxMQ=="
     file = tmp_path / "secret"
     file.write_text(secret + "\n")
     value = str(file) if source.endswith("_file") else secret
     variables = {f"index_lifecycle_{source}": value}
-    sent = f"ApiKey {secret}"
-    if source != "api_key":
+    sent = f"{'Bearer' if source == 'bearer_token' else 'ApiKey'} {secret}"
+    if source.startswith("password"):
         variables["index_lifecycle_username"] = "jaeger"
         sent = "Basic " + base64.b64encode(f"jaeger:{secret}".encode()).decode()
-    with proxy(sets.url) as seen:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    places = ("TMPDIR", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TMP")
+    leaks: list[list[str]] = []
+
+    def look(_method: str, _path: str) -> None:
+        leaks.append(where_it_shows(secret, temporary))
+
+    with proxy(sets.url, look) as seen:
         variables["elasticsearch_url"] = seen.url
-        run = play(ROLLOVER, variables, "-vvvv", "--diff", "--check")
+        env = dict.fromkeys(places, str(temporary))
+        run = play(ROLLOVER, variables, "-vvvv", "--diff", "--check", env=env)
     assert run.code == 0, run.output
-    assert run.count("changed") == 3
+    assert run.count("changed") == 1
+    assert leaks
+    assert not any(leaks)
+    assert where_it_shows(secret, temporary) == []
     assert seen.authorizations == {sent}
     wrong = play(ROLLOVER, {**variables, "index_lifecycle_conditions": "daily"}, "-vvvv")
     assert wrong.error.startswith("argument 'index_lifecycle_conditions' is of type str")
     for output in (run.output, wrong.output):
         assert secret not in output
         assert sent.split()[1] not in output
+
+
+def where_it_shows(secret: str, folder: Path) -> list[str]:
+    """The processes' command lines and the files below a folder that have a secret in them."""
+    found: list[str] = []
+    for file in (*Path("/proc").glob("[0-9]*/cmdline"), *folder.rglob("*")):
+        try:
+            if file.is_file() and secret.encode() in file.read_bytes():
+                found.append(str(file))
+        except OSError:  # it has just ended
+            continue
+    return found

@@ -7,24 +7,30 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[2]
-DIST = ROOT / ".local" / "elasticsearch" / "dist"
+DIST = ROOT / ".local" / "servers"
 HELPER = ROOT / "roles" / "elasticsearch" / "files" / "embedded" / "server.py"
-VERSION = "7.17.1"
+# Which server the tests run on: elasticsearch-7.17.1 (default), elasticsearch-8.19.21, elasticsearch-9.5.3,
+# opensearch-1.3.13, opensearch-2.19.4 or opensearch-3.4.0.
+RELEASE = os.environ.get("TRACESTACK_TEST_SERVER", "elasticsearch-7.17.1")
+# Indices with a leading dot are the server's own, but for those behind data streams.
+HIDDEN = re.compile(r"\.(?!ds-)")
 # By how many seconds the clock of the modules is moved (tests/support/modules.py).
 module_clock = {"offset": 0}
 
@@ -38,20 +44,52 @@ def free_port() -> int:
 
 @dataclass(frozen=True)
 class Elasticsearch:
-    """A running server. clock, if there is one, holds the offset that its clock is moved by, such as -40d."""
+    """A running server: an Elasticsearch, or an OpenSearch.
+
+    clock, if there is one, holds the offset that its clock is moved by, such as -40d. tls and headers are for a
+    server with security (tests/support/secured.py).
+    """
 
     url: str
     clock: Path | None = None
+    release: str = RELEASE
+    tls: ssl.SSLContext | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def distribution(self) -> str:
+        """elasticsearch or opensearch."""
+        return self.release.split("-")[0]
+
+    @property
+    def version(self) -> str:
+        """Such as 7.17.1."""
+        return self.release.split("-")[1]
+
+    @property
+    def composable_templates(self) -> bool:
+        """Whether it is one on which Jaeger and our modules make composable templates, not legacy ones."""
+        return int(self.version.split(".")[0]) >= (2 if self.distribution == "opensearch" else 8)
+
+    @property
+    def template_path(self) -> str:
+        """Where our modules put their templates."""
+        return "/_index_template/" if self.composable_templates else "/_template/"
+
+    @property
+    def data_streams(self) -> bool:
+        """Whether it has them. In Elasticsearch they are part of a module that no package registry has."""
+        return self.distribution == "opensearch"
 
     def request(self, method: str, path: str, body: Any = None) -> Any:
         """One request with the standard library, so that tests do not look through the client they test."""
         data = None if body is None else json.dumps(body).encode()
-        headers = {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json", **self.headers}
         request = urllib.request.Request(
             self.url + quote(path, safe="/?=&,_*%"), data, headers, method=method
         )
         try:
-            with urllib.request.urlopen(request, timeout=60) as answer:
+            with urllib.request.urlopen(request, timeout=60, context=self.tls) as answer:
                 return json.loads(answer.read() or b"null")
         except urllib.error.HTTPError as refused:
             raise AssertionError(f"{method} {path}: {refused.code} {refused.read().decode()}") from None
@@ -79,25 +117,47 @@ class Elasticsearch:
         assert self.clock is not None, "started without a clock"
         self.clock.write_text(offset + "\n")
 
+    def templates(self) -> dict[str, Any]:
+        """All index templates by name, legacy ones and composable ones, without the server's own."""
+        return {**self.legacy_templates(), **self.index_templates()}
+
+    def legacy_templates(self) -> dict[str, Any]:
+        """The legacy templates by name."""
+        return {name: body for name, body in self.get("/_template").items() if not name.startswith(".")}
+
+    def index_templates(self) -> dict[str, Any]:
+        """The composable templates by name."""
+        found = self.get("/_index_template")["index_templates"]
+        return {one["name"]: one["index_template"] for one in found if not one["name"].startswith(".")}
+
     def wipe(self) -> None:
-        """Delete every index and template."""
-        names = sorted(self.indices())
+        """Delete every data stream, index and template, but not what the server has for itself."""
+        if self.data_streams:
+            for stream in self.get("/_data_stream")["data_streams"]:
+                self.request("DELETE", f"/_data_stream/{stream['name']}")
+        names = sorted(name for name in self.indices() if not HIDDEN.match(name))
         for start in range(0, len(names), 50):
             self.request("DELETE", "/" + ",".join(names[start : start + 50]))
-        for name in self.get("/_template"):
-            if not name.startswith("."):
-                self.request("DELETE", f"/_template/{name}")
+        for name in self.index_templates():
+            self.request("DELETE", f"/_index_template/{name}")
+        for name in self.legacy_templates():
+            self.request("DELETE", f"/_template/{name}")
+
+
+def helper(command: str, release: str, *options: str, security: bool = False) -> list[str]:
+    """A command line of the helper that builds and starts servers (its path is in HELPER)."""
+    distribution, version = release.split("-")
+    wanted = ["--distribution", distribution, "--version", version, "--dist", str(DIST)]
+    return [sys.executable, str(HELPER), command, *wanted, *(["--security"] if security else []), *options]
 
 
 @contextmanager
-def elasticsearch(folder: Path, *, clock: bool = False) -> Iterator[Elasticsearch]:
-    """Run a real Elasticsearch on a free port, with its data in this folder, until the block ends."""
-    helper = [sys.executable, str(HELPER)]
-    release = ["--version", VERSION, "--dist", str(DIST)]
-    subprocess.run([*helper, "build", *release], check=True, capture_output=True)
+def elasticsearch(folder: Path, *, clock: bool = False, release: str = RELEASE) -> Iterator[Elasticsearch]:
+    """Run a real server on a free port, with its data in this folder, until the block ends."""
+    subprocess.run(helper("build", release), check=True, capture_output=True)
     port = free_port()
-    server = Elasticsearch(f"http://127.0.0.1:{port}", folder / "clock" if clock else None)
-    command = [*helper, "run", *release, "--data", str(folder / "data"), "--port", str(port)]
+    server = Elasticsearch(f"http://127.0.0.1:{port}", folder / "clock" if clock else None, release)
+    command = helper("run", release, "--data", str(folder / "data"), "--port", str(port))
     if server.clock:
         folder.mkdir(parents=True, exist_ok=True)
         server.set_clock("+0d")
@@ -105,8 +165,9 @@ def elasticsearch(folder: Path, *, clock: bool = False) -> Iterator[Elasticsearc
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
-        waiting = subprocess.run([*helper, "wait", "--url", server.url, "--timeout", "120"], check=False)
-        assert waiting.returncode == 0, (folder / "server.log").read_text()
+        waiting = [sys.executable, str(HELPER), "wait", "--url", server.url, "--timeout", "120"]
+        ready = subprocess.run(waiting, check=False)
+        assert ready.returncode == 0, (folder / "server.log").read_text()
         yield server
     finally:
         stop(process)

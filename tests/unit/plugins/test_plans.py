@@ -83,6 +83,7 @@ def test_init_of_nothing_makes_template_index_and_aliases_in_two_steps() -> None
             "prod-jaeger-span-000001",
             {"prod-jaeger-span-read": None, "prod-jaeger-span-write": None},
             "the set has no index yet",
+            TEMPLATE,
         ),
     )
 
@@ -252,9 +253,8 @@ def test_the_priority_of_a_legacy_template_does_not_matter() -> None:
 
 
 def test_init_beside_another_init_that_died_adds_its_aliases() -> None:
-    create = CreateIndex(
-        "prod-jaeger-span-000001", {"prod-jaeger-span-read": None, "prod-jaeger-span-write": None}, ""
-    )
+    aliases = {"prod-jaeger-span-read": None, "prod-jaeger-span-write": None}
+    create = CreateIndex("prod-jaeger-span-000001", aliases, "", TEMPLATE)
     half_made = State({}).put(index("prod-jaeger-span-000001", DAY, "prod-jaeger-span-read"))
     remaining = create.remaining(half_made)
     assert isinstance(remaining, UpdateAliases)
