@@ -22,12 +22,13 @@ from bench.competitors import COMPETITORS, CURATOR_VENV, ENVIRONMENT, Competitor
 from bench.relay import Relay, relay
 from bench.report import Measured, Row, Rows
 from bench.scenarios import SCENARIOS, Scenario, State, build, restore, settle
-from tests.support.servers import ROOT, VERSION, Elasticsearch, elasticsearch, jaeger_programs
+from tests.support.servers import ROOT, Elasticsearch, elasticsearch, jaeger_programs
 
 LAUNCHER = [sys.executable, "-I", "-S", str(ROOT / "bench" / "measure.py")]
 PINS = ROOT / "bench" / "requirements-curator.txt"
 PAGE = ROOT / "docs" / "benchmarks.md"
 RAW = ROOT / ".local" / "bench" / "results.json"
+VERSION = "7.17.1"
 BUSY = ". **Other work kept this machine busy: of these figures only requests, bytes, CPU and memory mean anything**"
 MEMORY_FOLDER = Path("/dev/shm")
 
@@ -118,7 +119,9 @@ def run_all(scenarios: Sequence[Scenario], full: bool) -> Rows:
     where = MEMORY_FOLDER if os.access(MEMORY_FOLDER, os.W_OK) else None
     with tempfile.TemporaryDirectory(prefix="bench-", dir=where) as name:
         folder = Path(name)
-        with elasticsearch(folder / "elasticsearch", clock=True) as server:
+        with elasticsearch(
+            folder / "elasticsearch", clock=True, release=f"elasticsearch-{VERSION}"
+        ) as server:
             settle(server)
             return Rows(
                 [row for scenario in scenarios for row in run(scenario, server, folder, jaeger, full)]
