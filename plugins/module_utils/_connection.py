@@ -471,7 +471,10 @@ class Cluster:
 
 
 class _Sender:
-    """Sends one request over HTTP and tells each way in which it can fail apart. product: it says Elasticsearch."""
+    """Sends one request over HTTP and tells each way in which it can fail apart.
+
+    product: whether the first answer said that it is Elasticsearch's; if so, each later one must say it too.
+    """
 
     def __init__(self, options: ConnectionOptions) -> None:
         try:
@@ -483,7 +486,7 @@ class _Sender:
         self._headers = {"accept": "application/json", **_authorization(options)}
         nodes = [_node(elastic_transport.NodeConfig, url, options) for url in options.server_urls]
         self._transport = elastic_transport.Transport(nodes, max_retries=0, retry_on_timeout=False)
-        self.product = False
+        self.product: bool | None = None
 
     def __call__(self, method: str, path: str, params: Mapping[str, str], body: Any) -> Any:
         headers = self._headers
@@ -503,9 +506,10 @@ class _Sender:
         if not 200 <= meta.status < 300:
             raise _refused(method, path, meta.status, answer, self._options)
         named = meta.headers.get("x-elastic-product") == "Elasticsearch"
+        if self.product is None:
+            self.product = named
         if self.product and not named:
             raise NotElasticsearchError(_not_elasticsearch(self._options))
-        self.product = named
         return answer
 
 
