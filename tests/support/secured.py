@@ -35,6 +35,7 @@ _BCRYPT = "$2a$06$tracestacktracestacktueC511W4t5L4X0Kr5.5XFQu.0wlj.N.q"  # of P
 _SIGNING_KEY = b"tracestack tests sign their tokens with this key, which is long enough for HS512"
 # The certificate's names besides 127.0.0.1. Nothing resolves it, so it needs the option server_name.
 SERVER_NAME = "search.test.internal"
+READING = ["read", "indices_monitor", "indices:admin/get", "indices:admin/aliases/get"]
 
 
 @dataclass(frozen=True)
@@ -123,7 +124,8 @@ def configure_elasticsearch(config: Path, server_cert: Path) -> list[str]:
             "indices": [{"names": indices, "privileges": ["read", "view_index_metadata", "monitor"]}],
         },
     }
-    (config / "roles.yml").write_text(json.dumps(roles))
+    lines = [f"{name}: {json.dumps(role)}\n" for name, role in roles.items()]  # it looks for one a line
+    (config / "roles.yml").write_text("".join(lines))
     (config / "role_mapping.yml").write_text(json.dumps({"keeper": ["CN=jaeger"]}))
     pki = "xpack.security.authc.realms.pki.certificates"
     return [
@@ -156,9 +158,7 @@ def configure_opensearch(config: Path, server_cert: Path) -> list[str]:
         },
         reader={
             "cluster_permissions": ["cluster_monitor"],
-            "index_permissions": [
-                {"index_patterns": indices, "allowed_actions": ["read", "indices_monitor"]}
-            ],
+            "index_permissions": [{"index_patterns": indices, "allowed_actions": READING}],
         },
     )
     change(
@@ -193,7 +193,7 @@ def configure_opensearch(config: Path, server_cert: Path) -> list[str]:
 
 
 def change(file: Path, **entries: Any) -> None:
-    """Put these entries into a YAML file, in place of those of the same name."""
+    """Put these entries into a YAML file, in place of those of the same name: as JSON, its parser knows no anchors."""
     content: dict[str, Any] = yaml.safe_load(file.read_text())
     file.write_text(json.dumps({**content, **entries}))
     os.chmod(file, 0o600)
