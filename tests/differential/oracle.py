@@ -9,6 +9,7 @@ docs/differences.md is a word in `rows`; what it changes is where the word is as
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -103,10 +104,10 @@ def expect(before: Cluster, op: Operation, now: datetime, rows: Iterable[str]) -
     return Expected(_picture(after), succeeds)
 
 
-def rows_shown(before: Cluster, op: Operation, now: datetime) -> set[str]:
+def rows_shown(before: Cluster, op: Operation, now: datetime, rows: Iterable[str] = ROWS) -> set[str]:
     """The rows without each of which our outcome would be another one."""
     ours = expect(before, op, now, op.rows)
-    return {row for row in op.rows if expect(before, op, now, op.rows - {row}) != ours}
+    return {row for row in op.rows.intersection(rows) if expect(before, op, now, op.rows - {row}) != ours}
 
 
 def cutoff(now: datetime, unit: str, count: int) -> datetime:
@@ -132,15 +133,11 @@ def cutoffs(op: Operation) -> list[Callable[[datetime], datetime]]:
     if op.kind == "clean":
         return [lambda now: cutoff(now, "days", op.days), lambda now: now - SERVICE_CACHE, lambda now: now]
     ages = [_seconds(str(age)) for name, age in op.conditions.items() if name == "max_age"]
-    return [lambda now, age=age: now - age for age in ages]  # type: ignore[misc]
+    return [functools.partial(_before, age) for age in ages]
 
 
-def instants(cluster: Cluster) -> Iterator[datetime]:
-    """The instants that are compared with a cut-off."""
-    for name, index in cluster.items():
-        yield index.created
-        if period := period_end(name):
-            yield period
+def _before(age: timedelta, now: datetime) -> datetime:
+    return now - age
 
 
 def period_end(name: str) -> datetime | None:
@@ -194,7 +191,7 @@ def _behind(cluster: Cluster, alias: str) -> list[str]:
 def _write_index(cluster: Cluster, base: str) -> str | None:
     behind = _behind(cluster, f"{base}-write")
     flagged = [name for name in behind if cluster[name].aliases[f"{base}-write"]]
-    return (flagged or behind or [None])[0]
+    return next(iter(flagged or behind), None)
 
 
 def _written_until(cluster: Cluster, name: str, base: str) -> datetime | None:
@@ -212,20 +209,26 @@ def _written_until(cluster: Cluster, name: str, base: str) -> datetime | None:
     return min((birth for birth in later if birth >= own.created), default=None)
 
 
-def _too_old(
-    cluster: Cluster, name: str, base: str, edge: datetime, now: datetime, on: frozenset[str]
-) -> bool:
-    if not on & {"age", "service-cache"}:
-        return cluster[name].created < edge
-    ended = _written_until(cluster, name, base)
-    if ended is None:
-        return False
-    if (ended if "age" in on else cluster[name].created) >= edge:
-        return False
-    return not ("service-cache" in on and base.endswith("-service") and ended >= now - SERVICE_CACHE)
+@dataclass(frozen=True)
+class _Rule:
+    """How old is too old in one command."""
+
+    edge: datetime
+    now: datetime
+    on: frozenset[str]
+
+    def too_old(self, cluster: Cluster, name: str, base: str) -> bool:
+        """Whether an index of the set is."""
+        if not self.on & {"age", "service-cache"}:
+            return cluster[name].created < self.edge
+        ended = _written_until(cluster, name, base)
+        if ended is None or (ended if "age" in self.on else cluster[name].created) >= self.edge:
+            return False
+        cached = ended >= self.now - SERVICE_CACHE
+        return not ("service-cache" in self.on and base.endswith("-service") and cached)
 
 
-def _ours(cluster: Cluster, name: str, base: str, op: Operation, dated: bool) -> bool:
+def _ours(name: str, base: str, op: Operation, dated: bool) -> bool:
     return _dated(name, base, op.separator) if dated else _generation(name, base) is not None
 
 
@@ -283,7 +286,7 @@ def _rollover(
 
 def _met(index: Idx, conditions: Mapping[str, str | int], now: datetime) -> bool:
     """One max_ condition is enough. Of sizes the tests know two: 1b, which all have, and 500gb, which none has."""
-    met = {
+    met: dict[str, Callable[[str | int], bool]] = {
         "max_age": lambda wanted: now - index.created >= _seconds(str(wanted)),
         "max_docs": lambda wanted: index.docs >= int(wanted),
         "max_size": lambda wanted: wanted == "1b",
@@ -294,17 +297,17 @@ def _met(index: Idx, conditions: Mapping[str, str | int], now: datetime) -> bool
 def _lookback(
     cluster: dict[str, Idx], op: Operation, now: datetime, on: frozenset[str]
 ) -> tuple[dict[str, Idx], bool]:
-    edge = cutoff(now, op.unit, op.count)
+    rule = _Rule(cutoff(now, op.unit, op.count), now, on)
     for base in op.bases.values():
         read, write = f"{base}-read", f"{base}-write"
         current = _write_index(cluster, base)
         for name in _behind(cluster, read):
-            known = _ours(cluster, name, base, op, dated=False) or _ours(cluster, name, base, op, dated=True)
+            known = _ours(name, base, op, dated=False) or _ours(name, base, op, dated=True)
             if name == current or (write in cluster[name].aliases and "write-flag" not in on):
                 continue
             if ("names" in on and not known) or ("today" in on and _is_live(name, now)):
                 continue
-            if _too_old(cluster, name, base, edge, now, on) if known else cluster[name].created < edge:
+            if rule.too_old(cluster, name, base) if known else cluster[name].created < rule.edge:
                 _take(cluster, name, read)
     return cluster, True
 
@@ -312,23 +315,25 @@ def _lookback(
 def _clean(
     cluster: dict[str, Idx], op: Operation, now: datetime, on: frozenset[str]
 ) -> tuple[dict[str, Idx], bool]:
-    edge = cutoff(now, "days", op.days)
+    rule = _Rule(cutoff(now, "days", op.days), now, on)
     kinds = op.types if "cleaner-types" in on else ALL_TYPES
     bases = list(op.bases.values()) if op.archive else [f"{op.head}jaeger-{kind}" for kind in kinds]
     tail = op.separator.join((r"\d{4}", r"\d\d", r"\d\d")) if op.dated else r"\d{6}"
     for base in bases:
         current = _write_index(cluster, base)
         for name in list(cluster):
-            if not re.match(f"{re.escape(base)}-{tail}", name):  # their pattern: no end, and a dot is any sign
+            if not re.match(
+                f"{re.escape(base)}-{tail}", name
+            ):  # their pattern: no end, and a dot is any sign
                 continue
-            known = _ours(cluster, name, base, op, op.dated)
+            known = _ours(name, base, op, op.dated)
             if name == current or (f"{base}-write" in cluster[name].aliases and "write-flag" not in on):
                 continue
             if ("names" in on and not known) or ("today" in on and _is_live(name, now)):
                 continue
             if "readable" in on and f"{base}-read" in cluster[name].aliases:
                 continue
-            if _too_old(cluster, name, base, edge, now, on) if known else cluster[name].created < edge:
+            if rule.too_old(cluster, name, base) if known else cluster[name].created < rule.edge:
                 del cluster[name]
     return cluster, True
 

@@ -36,10 +36,9 @@ class Twins:
 
     def try_tool(self, name: str, *arguments: str, env: dict[str, str] | None = None) -> int:
         """Run one of Jaeger's tools and return its exit code."""
-        command = [self.tools / name, *arguments]
-        return subprocess.run(
-            command, env={**os.environ, "TZ": "UTC", **(env or {})}, capture_output=True, check=False
-        ).returncode
+        command = [str(self.tools / name), *arguments]
+        environment = {**os.environ, "TZ": "UTC", **(env or {})}
+        return subprocess.run(command, env=environment, capture_output=True, check=False).returncode
 
     def tool(self, name: str, *arguments: str) -> None:
         """Run one of Jaeger's tools on its cluster."""
@@ -84,14 +83,22 @@ def running_twins() -> Iterator[Twins]:
             yield Twins(theirs, ours, tools)
 
 
-def layout(server: Elasticsearch, names: str = "_all") -> dict[str, Any]:
-    """Aliases, mappings and settings of every index, without what no two servers share."""
-    found = server.get(f"/{names}?flat_settings=true&expand_wildcards=all")
-    for index in found.values():
-        index["settings"] = {
-            name: value for name, value in index["settings"].items() if name not in _OWN_SETTINGS
-        }
-    return dict(found)
+def read(server: Elasticsearch, names: str = "_all") -> dict[str, Any]:
+    """Aliases, mappings and settings of every index of these names."""
+    return dict(server.get(f"/{names}?flat_settings=true&expand_wildcards=all"))
+
+
+def comparable(found: dict[str, Any]) -> dict[str, Any]:
+    """What was read, without what no two servers share."""
+    return {
+        name: body | {"settings": {k: v for k, v in body["settings"].items() if k not in _OWN_SETTINGS}}
+        for name, body in found.items()
+    }
+
+
+def layout(server: Elasticsearch) -> dict[str, Any]:
+    """All that can be compared of all indices."""
+    return comparable(read(server))
 
 
 def templates(server: Elasticsearch) -> dict[str, Any]:
