@@ -205,7 +205,9 @@ def problem_of(twins: Twins, case: Case) -> str:
             assert ours.aliases == expected["ours"].aliases, f"ours is not as the oracle says: {told}"
             assert (our_end == "") == expected["ours"].succeeds, f"our message is {our_end!r}: {told}"
     except AssertionError as failed:
-        return "\n".join((str(case), *steps, str(failed)))
+        problem = "\n".join((str(case), *steps, str(failed)))
+        print(problem, flush=True)
+        return problem
     return ""
 
 
