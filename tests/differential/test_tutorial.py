@@ -2,98 +2,19 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Jaeger's own tools (v1.57.0) and our modules on twin clusters: the same steps, and what is equal afterwards.
 
-Every difference that is left is named in DIFFERENCES, with the reason.
+Every difference that is left is named by its row in docs/differences.md.
 """
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.modules import run_module
-from tests.support.servers import Elasticsearch, elasticsearch, jaeger_programs
-
-DIFFERENCES = {
-    "index patterns": "ours begin with the prefix, so that they catch no other prefix's indices",
-    "service set": "its older generation stays readable while the collector's cache lives (service_cache_ttl)",
-    "age": "ours counts from the end of writing (age_from)",
-    "readable": "ours deletes nothing that is still readable (only_unreadable)",
-    "today": "ours never deletes the dated index that is being written",
-}
-
-
-@dataclass(frozen=True)
-class Twins:
-    """theirs is looked after by Jaeger's tools, ours by our modules."""
-
-    theirs: Elasticsearch
-    ours: Elasticsearch
-    tools: Path
-
-    def tool(self, name: str, *arguments: str) -> None:
-        """Run one of Jaeger's tools on its cluster."""
-        ran = subprocess.run([self.tools / name, *arguments], capture_output=True, text=True, check=False)
-        assert ran.returncode == 0, ran.stderr
-
-    def set_clock(self, offset: str) -> None:
-        """Move both clocks."""
-        for server in (self.theirs, self.ours):
-            server.set_clock(offset)
-
-    def both(self, method: str, path: str, body: Any = None) -> None:
-        """The same request to both."""
-        for server in (self.theirs, self.ours):
-            server.request(method, path, body)
-
-    def assert_same(self) -> None:
-        """Indices, aliases, mappings and settings are equal; templates but for their patterns."""
-        assert self.ours.indices() == self.theirs.indices()
-        assert self.ours.aliases() == self.theirs.aliases()
-        assert layout(self.ours) == layout(self.theirs)
-        assert templates(self.ours) == templates(self.theirs)
-
-
-def layout(server: Elasticsearch) -> dict[str, Any]:
-    """Mappings and settings of every index, without what no two servers share."""
-    found = server.get("/_all?flat_settings=true&expand_wildcards=all")
-    own = ("index.uuid", "index.creation_date", "index.version.created", "index.provided_name")
-    for index in found.values():
-        index["settings"] = {name: value for name, value in index["settings"].items() if name not in own}
-    return dict(found)
-
-
-def templates(server: Elasticsearch) -> dict[str, Any]:
-    """The index templates without their patterns (DIFFERENCES: index patterns)."""
-    found = {name: body for name, body in server.get("/_template").items() if not name.startswith(".")}
-    for body in found.values():
-        del body["index_patterns"]
-    return found
-
-
-@pytest.fixture(scope="session")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Twins]:
-    folder = tmp_path_factory.mktemp("twins")
-    tools = jaeger_programs("es-rollover", "es-index-cleaner")
-    with (
-        elasticsearch(folder / "theirs", clock=True) as theirs,
-        elasticsearch(folder / "ours", clock=True) as ours,
-    ):
-        yield Twins(theirs, ours, tools)
-
-
-@pytest.fixture
-def twins(pair: Twins) -> Twins:
-    pair.set_clock("+0d")
-    pair.theirs.wipe()
-    pair.ours.wipe()
-    return pair
-
+from tests.support.twins import Twins
 
 SETS = {
     "prod": ({"index_prefix": "prod"}, ["--index-prefix", "prod"]),
@@ -137,8 +58,9 @@ def test_the_tutorials_flow_with_jaegers_reckoning(
     twins.assert_same()
 
 
+@pytest.mark.difference("service-cache")
 def test_the_tutorials_flow_with_our_defaults(twins: Twins) -> None:
-    """What differs then is the service set, which stays readable for 12 hours (DIFFERENCES: service set)."""
+    """What differs then is the service set, which stays readable for 12 hours (row service-cache)."""
     twins.set_clock("-1h")
     twins.tool("es-rollover", "init", twins.theirs.url, "--shards", "2", "--index-prefix", "prod")
     run_module("es_rollover_init", server_urls=twins.ours.url, shards=2, index_prefix="prod")
@@ -178,7 +100,7 @@ def test_the_tutorials_flow_with_our_defaults(twins: Twins) -> None:
 @pytest.mark.parametrize("days", [1, 2, 3, 10])
 @pytest.mark.parametrize("separator", ["-", "."])
 def test_dated_indices(twins: Twins, days: int, separator: str) -> None:
-    """Days 0 is left out: theirs deletes today's index then (DIFFERENCES: today)."""
+    """Days 0 is left out: theirs deletes today's index then (row today)."""
     for age in range(6):
         twins.set_clock(f"-{age}d")
         date = subprocess.check_output(
