@@ -3,7 +3,8 @@
 """Runs modules, each in a process of its own that is forked from one that has the libraries loaded already.
 
 A module needs a second to import what it needs and some milliseconds to work, and the tests run hundreds.
-Start: python -m tests.support.module_host SOCKET. For each connection: JSON in, the module's output back.
+Start: python -m tests.support.module_host SOCKET. For each connection: JSON in; the number of the process and then
+the module's output back.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ def become_module(connection: socket.socket) -> None:
     """In the child: read the request, answer with what the module prints, and end."""
     with connection.makefile("rb") as stream:
         request: dict[str, Any] = json.load(stream)
+    connection.sendall(b"%d\n" % os.getpid())
     os.environ.update(request["env"])
     for descriptor in (1, 2):
         os.dup2(connection.fileno(), descriptor)

@@ -1,0 +1,370 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Every fault at every request of every module, and then one clean run, which must put everything right.
+
+A new scenario is an entry in SCENARIOS. Nothing here knows which requests a module makes: an undisturbed run is
+recorded first, and each of its requests gets each of the faults, in a corner of the server of its own.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from tests.support.corners import SPAN, Builder, Corner, build, difference
+from tests.support.modules import Answer, Run, run_module, start_module
+from tests.support.proxy import (
+    LOST_ANSWER,
+    LOST_REQUEST,
+    TOO_MANY,
+    UNAVAILABLE,
+    UNAVAILABLE_AFTERWARDS,
+    Chooser,
+    Fault,
+    Proxy,
+    proxy,
+)
+from tests.support.servers import Elasticsearch, wait_for
+
+STALL = 30.0
+SERVICE = "jaeger-service"
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of fault.
+
+    passes: it happens once, and the run has to get over it by itself. kills: so does the run end. options: what the
+    module is told in addition. reads: whether it also makes a difference to a request that changes nothing.
+    """
+
+    fault: Fault
+    passes: bool = True
+    kills: bool = False
+    reads: bool = True
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+IMPATIENT = {"timeout": 1}  # the client waits some seconds longer than that, and less than STALL
+BRIEF = {"retries": 1}
+KINDS = {
+    "the request is lost": Kind(LOST_REQUEST),
+    "the answer is lost": Kind(LOST_ANSWER),
+    "503": Kind(UNAVAILABLE),
+    "503 after it was done": Kind(UNAVAILABLE_AFTERWARDS, reads=False),
+    "429": Kind(TOO_MANY),
+    "the answer stalls": Kind(Fault(seconds=STALL)),
+    "the answer stalls for longer than timeout": Kind(Fault(seconds=STALL), options=IMPATIENT, reads=False),
+    "the request stalls for longer than timeout": Kind(Fault(held=STALL), options=IMPATIENT),
+    "killed before the server has it": Kind(LOST_REQUEST, passes=False, kills=True),
+    "killed before the answer": Kind(LOST_ANSWER, passes=False, kills=True),
+    "no answer from here on": Kind(LOST_REQUEST, passes=False, options=BRIEF),
+    "503 from here on": Kind(UNAVAILABLE, passes=False, options=BRIEF),
+}
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """A module, what it is told and what it finds.
+
+    options are those for a prefix. hidden are the documents that it takes out of sight because that is what it was
+    asked for, and deleted those that it deletes.
+    """
+
+    module: str
+    options: Callable[[str], dict[str, Any]]
+    build: Builder
+    hidden: frozenset[str] = frozenset()
+    deleted: frozenset[str] = frozenset()
+    changes: bool = True
+
+    @property
+    def expired(self) -> frozenset[str]:
+        """What need not be found afterwards."""
+        return self.hidden | self.deleted
+
+    def run(self, corner: Corner, url: str = "") -> Answer:
+        """The module, with nothing in its way, or through this URL."""
+        return run_module(self.module, server_urls=url or corner.es.url, **self.options(corner.prefix))
+
+
+def spans(**options: Any) -> Callable[[str], dict[str, Any]]:
+    """Options for the spans of one prefix."""
+    return lambda prefix: {"index_prefix": prefix, "record_types": ["span"], **options}
+
+
+def spans_and_services(**options: Any) -> Callable[[str], dict[str, Any]]:
+    """Options for two index sets of one prefix."""
+    return lambda prefix: {"index_prefix": prefix, "record_types": ["span", "service"], **options}
+
+
+def nothing(_corner: Corner) -> Iterator[int]:
+    """No index set yet."""
+    yield from ()
+
+
+def four_generations(corner: Corner) -> Iterator[int]:
+    """Written from 20 to 12, from 12 to 9, from 9 to 2 days ago, and since then."""
+    corner.template()
+    for number, ago in enumerate((20, 12, 9, 2), 1):
+        yield ago
+        corner.generation(number)
+
+
+def two_sets(corner: Corner) -> Iterator[int]:
+    """Spans and services, one generation each, three days old."""
+    for base in (SPAN, SERVICE):
+        corner.template(base)
+    yield 3
+    for base in (SPAN, SERVICE):
+        corner.generation(1, base)
+
+
+def unreadable_write_index(corner: Corner) -> Iterator[int]:
+    """What an interrupted rollover of Jaeger's own tool leaves behind."""
+    yield from four_generations(corner)
+    corner.remove_alias("000004", "read")
+
+
+def lost_write_alias(corner: Corner) -> Iterator[int]:
+    """Four generations, and nothing behind the write alias."""
+    yield from four_generations(corner)
+    corner.remove_alias("000004", "write")
+
+
+def lost_read_alias(corner: Corner) -> Iterator[int]:
+    """Four generations, and nothing behind the read alias."""
+    yield from four_generations(corner)
+    for number in range(1, 5):
+        corner.remove_alias(f"{number:06d}", "read")
+
+
+def half_made(corner: Corner) -> Iterator[int]:
+    """A first index without its aliases."""
+    yield 1
+    corner.index("000001")
+
+
+def hidden_generations(corner: Corner) -> Iterator[int]:
+    """Four generations, of which a lookback has hidden two."""
+    yield from four_generations(corner)
+    for tail in ("000001", "000002"):
+        corner.remove_alias(tail, "read")
+
+
+def dated_indices(corner: Corner) -> Iterator[int]:
+    """Three days' indices; their names are those of past days, whenever they were born."""
+    corner.template()
+    for day in ("2026-01-01", "2026-01-02", "2026-01-03"):
+        corner.index(day, "read")
+    yield 0
+
+
+def named(*tails: str, base: str = SPAN) -> frozenset[str]:
+    """The documents of these indices."""
+    return frozenset(f"{base}-{tail}" for tail in tails)
+
+
+SCENARIOS = {
+    "init": Scenario("es_rollover_init", spans_and_services(shards=1, replicas=0), nothing),
+    "init, lost write alias": Scenario("es_rollover_init", spans(shards=1), lost_write_alias),
+    "init, lost read alias": Scenario("es_rollover_init", spans(shards=1), lost_read_alias),
+    "init, half-made set": Scenario("es_rollover_init", spans(shards=1), half_made),
+    "rollover": Scenario("es_rollover", spans_and_services(conditions={"max_age": "1d"}), two_sets),
+    "rollover, unreadable write index": Scenario(
+        "es_rollover", spans(conditions={"max_age": "1d"}), unreadable_write_index
+    ),
+    "lookback": Scenario(
+        "es_lookback", spans(unit="days", unit_count=7), four_generations, hidden=named("000001", "000002")
+    ),
+    "cleaner": Scenario(
+        "es_index_cleaner", spans(days=7), hidden_generations, deleted=named("000001", "000002")
+    ),
+    "cleaner, dated": Scenario(
+        "es_index_cleaner",
+        spans(days=7, strategy="periodic", only_unreadable=False),
+        dated_indices,
+        deleted=named("2026-01-01", "2026-01-02", "2026-01-03"),
+    ),
+    "info": Scenario(
+        "es_index_info", lambda prefix: {"index_prefix": prefix}, four_generations, changes=False
+    ),
+}
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The undisturbed run: the requests it made, and what it left."""
+
+    requests: tuple[str, ...]
+    is_change: tuple[bool, ...]
+    state: Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """One fault at one request, in a corner of its own."""
+
+    corner: Corner
+    kind: Kind
+    place: int
+    label: str
+
+
+class Wrong(Exception):
+    """A case did not go as it must."""
+
+
+def must(truth: bool, otherwise: str) -> None:
+    """An assertion whose message is all that there is to say."""
+    if not truth:
+        raise Wrong(otherwise)
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_one_clean_run_after_any_fault_puts_everything_right(
+    es: Elasticsearch, name: str, record_property: Callable[[str, object], None]
+) -> None:
+    scenario = SCENARIOS[name]
+    reference = undisturbed(scenario, Corner(es, "u0000"))
+    cases = list(all_cases(es, reference))
+    build(scenario.build, [case.corner for case in cases])
+    stalls = [case for case in cases if case.kind.fault.seconds or case.kind.fault.held]
+    others = [case for case in cases if case not in stalls]
+    # Who stalls waits and does not work: all of them at once, beside the others.
+    with ThreadPoolExecutor(max(len(stalls), 1)) as waiting, ThreadPoolExecutor(3) as working:
+        tried = [
+            *waiting.map(lambda case: outcome(scenario, reference, case), stalls),
+            *working.map(lambda case: outcome(scenario, reference, case), others),
+        ]
+    wrong = [f"{case.label}: {what}" for case, what in zip(stalls + others, tried, strict=True) if what]
+    kinds = Counter(case.label.partition(" at ")[0] for case in cases)
+    record_property("faults injected", len(cases))
+    print(f"{name}: {len(cases)} faults at {len(reference.requests)} requests: {json.dumps(kinds)}")
+    assert not wrong, f"{len(wrong)} of {len(cases)} went wrong:\n" + "\n".join(wrong)
+
+
+def undisturbed(scenario: Scenario, corner: Corner) -> Reference:
+    """Run the scenario with nothing in its way."""
+    build(scenario.build, [corner])
+    with proxy(corner.es.url) as seen:
+        answer = scenario.run(corner, seen.url)
+    assert not answer.message
+    assert answer.changed == scenario.changes
+    again = scenario.run(corner)
+    assert not again.message
+    assert not again.changed, "a second undisturbed run finds something to do"
+    assert corner.readable() == corner.written - scenario.expired
+    assert corner.stored() == corner.written - scenario.deleted
+    changes = set(seen.changes())
+    reference = Reference(
+        tuple(corner.relative(request) for request in seen.requests),
+        tuple(request in changes for request in seen.requests),
+        corner.state(),
+    )
+    corner.clear()
+    return reference
+
+
+def all_cases(es: Elasticsearch, reference: Reference) -> Iterator[Case]:
+    """Each fault at each request."""
+    number = itertools.count(1)
+    for place, request in enumerate(reference.requests):
+        for name, kind in KINDS.items():
+            if kind.reads or reference.is_change[place]:
+                yield Case(Corner(es, f"c{next(number):04d}"), kind, place, f"{name} at {place}, {request}")
+
+
+def outcome(scenario: Scenario, reference: Reference, case: Case) -> str:
+    """Nothing if a case goes well, otherwise what is wrong."""
+    try:
+        try_case(scenario, reference, case)
+    except (Wrong, AssertionError) as wrong:
+        return str(wrong) or repr(wrong)
+    case.corner.clear()
+    return ""
+
+
+def try_case(scenario: Scenario, reference: Reference, case: Case) -> None:
+    """The run with the fault, then one without, then one that finds nothing to do."""
+    corner = case.corner
+    before = corner.readable()
+    killed: Future[Run] = Future()
+    with proxy(corner.es.url, choose(case, killed)) as flawed:
+        options = scenario.options(corner.prefix) | case.kind.options
+        run = start_module(scenario.module, server_urls=flawed.url, **options)
+        killed.set_result(run)
+        check_answer(scenario, case, run.wait())
+        check_place(reference, case, flawed)
+        lost = before - scenario.expired - corner.readable()
+        must(not lost, f"after the fault these are not found: {sorted(lost)}")
+        corner.writes("meanwhile")
+        clean = scenario.run(corner)
+        must(not clean.message, f"the clean run failed: {clean.message}")
+        wait_for(lambda: flawed.under_way == 0)
+    check_documents(scenario, corner)
+    third = scenario.run(corner)
+    must(not third.message, f"the third run failed: {third.message}")
+    must(not third.changed, f"the third run did something: {third.result.get('actions')}")
+    differs = difference(reference.state, corner.state())
+    must(not differs, f"the state differs: {differs}")
+    check_documents(scenario, corner)
+
+
+def choose(case: Case, killed: Future[Run]) -> Chooser:
+    """The case's fault at its place, or from there on."""
+    number = itertools.count()
+    kind = case.kind
+    fault = kind.fault
+    if kind.kills:
+        then = lambda: killed.result().kill()  # noqa: E731
+        fault = Fault(fault.reaches, fault.status, then=then)
+
+    def chooser(_method: str, _path: str) -> Fault | None:
+        place = next(number)
+        from_here_on = not kind.passes and not kind.kills
+        return fault if place == case.place or (from_here_on and place > case.place) else None
+
+    return chooser
+
+
+def check_answer(scenario: Scenario, case: Case, answer: Answer | None) -> None:
+    """What the run with the fault said: nothing if it was killed, and else a yes or one clear sentence."""
+    must((answer is None) == case.kind.kills, f"killed, or not: {answer}")
+    if answer is None:
+        return
+    must(is_clear(answer.message), f"not a clear sentence: {answer.message}")
+    if case.kind.passes:
+        must(not answer.message, f"a passing fault made it fail: {answer.message}")
+        must(answer.changed == scenario.changes, f"it says changed: {answer.changed}")
+    else:
+        must(answer.message != "", "it says that it succeeded, with a server that is gone")
+
+
+def is_clear(message: str) -> bool:
+    """One line, without what only a programmer can read."""
+    jargon = ("\n", "Unforeseen", "Traceback", "object at 0x", "<class", "Error(")
+    return len(message) < 600 and not any(word in message for word in jargon)
+
+
+def check_place(reference: Reference, case: Case, flawed: Proxy) -> None:
+    """That the fault was at the request it was meant for."""
+    must(len(flawed.requests) > case.place, "the request was never made")
+    found, expected = case.corner.relative(flawed.requests[case.place]), reference.requests[case.place]
+    if not case.kind.options:  # master_timeout is in the URL
+        must(found == expected, f"the fault was at {found}")
+
+
+def check_documents(scenario: Scenario, corner: Corner) -> None:
+    """Each document is found, or it is what the run was asked to hide or to delete."""
+    hidden = corner.written - scenario.expired - corner.readable()
+    must(not hidden, f"these are not found: {sorted(hidden)}")
+    gone = corner.written - scenario.deleted - corner.stored()
+    must(not gone, f"these are gone: {sorted(gone)}")
