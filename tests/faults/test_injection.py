@@ -32,9 +32,20 @@ from tests.support.proxy import (
     proxy,
 )
 from tests.support.servers import Elasticsearch, wait_for
+from tests.support.starts import (
+    PAST_DAYS,
+    dated_indices,
+    half_made,
+    hidden_generations,
+    lost_read_alias,
+    lost_write_alias,
+    nothing,
+    three_generations,
+    two_sets,
+    unreadable_write_index,
+)
 
 STALL = 30.0
-SERVICE = "jaeger-service"
 
 
 @dataclass(frozen=True)
@@ -105,68 +116,6 @@ def spans_and_services(**options: Any) -> Callable[[str], dict[str, Any]]:
     return lambda prefix: {"index_prefix": prefix, "record_types": ["span", "service"], **options}
 
 
-def nothing(_corner: Corner) -> Iterator[int]:
-    """No index set yet."""
-    yield from ()
-
-
-def four_generations(corner: Corner) -> Iterator[int]:
-    """Written from 20 to 12, from 12 to 9, from 9 to 2 days ago, and since then."""
-    corner.template()
-    for number, ago in enumerate((20, 12, 9, 2), 1):
-        yield ago
-        corner.generation(number)
-
-
-def two_sets(corner: Corner) -> Iterator[int]:
-    """Spans and services, one generation each, three days old."""
-    for base in (SPAN, SERVICE):
-        corner.template(base)
-    yield 3
-    for base in (SPAN, SERVICE):
-        corner.generation(1, base)
-
-
-def unreadable_write_index(corner: Corner) -> Iterator[int]:
-    """What an interrupted rollover of Jaeger's own tool leaves behind."""
-    yield from four_generations(corner)
-    corner.remove_alias("000004", "read")
-
-
-def lost_write_alias(corner: Corner) -> Iterator[int]:
-    """Four generations, and nothing behind the write alias."""
-    yield from four_generations(corner)
-    corner.remove_alias("000004", "write")
-
-
-def lost_read_alias(corner: Corner) -> Iterator[int]:
-    """Four generations, and nothing behind the read alias."""
-    yield from four_generations(corner)
-    for number in range(1, 5):
-        corner.remove_alias(f"{number:06d}", "read")
-
-
-def half_made(corner: Corner) -> Iterator[int]:
-    """A first index without its aliases."""
-    yield 1
-    corner.index("000001")
-
-
-def hidden_generations(corner: Corner) -> Iterator[int]:
-    """Four generations, of which a lookback has hidden two."""
-    yield from four_generations(corner)
-    for tail in ("000001", "000002"):
-        corner.remove_alias(tail, "read")
-
-
-def dated_indices(corner: Corner) -> Iterator[int]:
-    """Three days' indices; their names are those of past days, whenever they were born."""
-    corner.template()
-    for day in ("2026-01-01", "2026-01-02", "2026-01-03"):
-        corner.index(day, "read")
-    yield 0
-
-
 def named(*tails: str, base: str = SPAN) -> frozenset[str]:
     """The documents of these indices."""
     return frozenset(f"{base}-{tail}" for tail in tails)
@@ -182,19 +131,17 @@ SCENARIOS = {
         "es_rollover", spans(conditions={"max_age": "1d"}), unreadable_write_index
     ),
     "lookback": Scenario(
-        "es_lookback", spans(unit="days", unit_count=7), four_generations, hidden=named("000001", "000002")
+        "es_lookback", spans(unit="days", unit_count=7), three_generations, hidden=named("000001")
     ),
-    "cleaner": Scenario(
-        "es_index_cleaner", spans(days=7), hidden_generations, deleted=named("000001", "000002")
-    ),
+    "cleaner": Scenario("es_index_cleaner", spans(days=7), hidden_generations, deleted=named("000001")),
     "cleaner, dated": Scenario(
         "es_index_cleaner",
         spans(days=7, strategy="periodic", only_unreadable=False),
         dated_indices,
-        deleted=named("2026-01-01", "2026-01-02", "2026-01-03"),
+        deleted=named(*PAST_DAYS),
     ),
     "info": Scenario(
-        "es_index_info", lambda prefix: {"index_prefix": prefix}, four_generations, changes=False
+        "es_index_info", lambda prefix: {"index_prefix": prefix}, three_generations, changes=False
     ),
 }
 

@@ -61,7 +61,7 @@ class Corner:
 
     def document(self, index: str, name: str, *, alias: bool = False) -> None:
         """Write a document into an index, or through an alias, which is never taken for an index to create."""
-        path = f"/{index}/_doc/{name}?refresh=true&require_alias={str(alias).lower()}"
+        path = f"/{index}/_doc/{name}?require_alias={str(alias).lower()}"
         self.es.request("PUT", path, {"traceID": name})
         self.written.add(name)
 
@@ -89,11 +89,19 @@ class Corner:
         return self._documents(f"{self.prefix}-*")
 
     def _documents(self, target: str) -> set[str]:
+        self.es.request("POST", f"/{self.prefix}-*/_refresh?expand_wildcards=all")
         path = f"/{target}/_search?size=1000&_source=false&expand_wildcards=all&ignore_unavailable=true"
         answer = self.es.get(path)
         assert answer["hits"]["total"]["value"] <= 1000
         assert not answer["_shards"]["failed"], answer["_shards"]
         return {hit["_id"] for hit in answer["hits"]["hits"]}
+
+    def behind(self, alias: str, base: str = SPAN) -> list[str]:
+        """What follows the base in the names of the indices behind an alias (read, write)."""
+        name = f"{self.prefix}-{base}-{alias}"
+        head = f"{self.prefix}-{base}-"
+        found = [index for index, body in self.indices().items() if name in body["aliases"]]
+        return sorted(index.removeprefix(head) for index in found)
 
     def indices(self) -> dict[str, Any]:
         """The indices, by name."""
@@ -136,7 +144,7 @@ def build(builder: Builder, corners: Sequence[Corner], threads: int = 3) -> None
     es = corners[0].es
     builders = [builder(corner) for corner in corners]
     with ThreadPoolExecutor(threads) as pool:
-        while (days := set(pool.map(lambda one: next(one, None), builders))) != {None}:
+        while days := set(pool.map(lambda one: next(one, None), builders)) - {None}:
             (ago,) = days
             es.set_clock(f"-{ago}d")
     es.set_clock("+0d")

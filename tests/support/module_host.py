@@ -9,6 +9,7 @@ the module's output back.
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -16,14 +17,17 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
+import traceback
+from typing import Any, NoReturn
 
 import elasticsearch
 import opensearchpy
 from ansible.module_utils import basic
 
+from ansible_collections.tracestack.jaeger.plugins.module_utils import _argspec, _cutoffs, _module
+
 PACKAGE = "ansible_collections.tracestack.jaeger.plugins.modules"
-PRELOADED = (elasticsearch, opensearchpy)
+PRELOADED = (elasticsearch, opensearchpy, _argspec, _cutoffs, _module)
 
 
 def become_module(connection: socket.socket) -> None:
@@ -41,6 +45,20 @@ def become_module(connection: socket.socket) -> None:
     importlib.import_module(f"{PACKAGE}.{request['module']}").main()
 
 
+def become_module_and_end(connection: socket.socket) -> NoReturn:
+    """The same, without Python's tidying up: it would touch, and so copy, all the memory that the child shares."""
+    code = 1
+    try:
+        become_module(connection)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+
+
 def move_clock(seconds: int) -> None:
     """Move this process's clock, as a host whose time is the server's would have it."""
     real = time.time
@@ -53,14 +71,14 @@ def serve(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
+        gc.freeze()  # what is loaded now is not looked at again in the children
         print("ready", flush=True)
         while True:
             connection, _peer = listener.accept()
             if os.fork() == 0:
                 listener.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                become_module(connection)
-                sys.exit()
+                become_module_and_end(connection)
             connection.close()
 
 
