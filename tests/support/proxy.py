@@ -144,7 +144,7 @@ def proxy(target: str, choose: Chooser = lambda _method, _path: None) -> Iterato
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.block_on_close = False  # a stalled answer does not hold the test
     running = Proxy(f"http://127.0.0.1:{server.server_address[1]}", choose)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield running
