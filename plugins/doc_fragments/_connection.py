@@ -71,6 +71,11 @@ options:
       - File with the private key of O(client_cert), in PEM form (Jaeger's C(--es.tls.key)).
       - Falls back to E(ES_TLS_KEY).
     type: path
+  server_name:
+    description:
+      - The name that the server's certificate must have, where it is not the host of the URL (Jaeger's C(--es.tls.server-name)).
+      - Falls back to E(ES_TLS_SERVER_NAME).
+    type: str
   validate_certs:
     description: Whether to check the server's certificate (the opposite of Jaeger's C(--es.tls.skip-host-verify)).
     type: bool
@@ -86,6 +91,5 @@ options:
     type: int
     default: 3
 requirements:
-  - elasticsearch (Python library) >= 8.19, < 9
-  - opensearch-py >= 3.0, < 4 (only for OpenSearch)
+  - elasticsearch (Python library) >= 8.19, < 9; its transport speaks to OpenSearch too
 """

@@ -1,18 +1,21 @@
 # SPDX-FileCopyrightText: 2026 tracestack contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
 # PRIVATE to the collection tracestack.jaeger: not an interface, may change in any release.
-"""What can be done to a cluster. Each action is one request.
+"""What can be done to a cluster. Each action is one request, but for a snapshot and an adoption, which can be
+begun again at any point.
 
 describe() tells it to the operator before it is done, apply() does it, predict() gives the state after it, and
 remaining() says what of it is still to do in a state that was read again: None if nothing is. The last one is
 how an answer that never came is dealt with: read, ask remaining(), go on; nothing is repeated blindly.
+merge() makes one request of the same kind of action for several index sets.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from urllib.parse import quote
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import UNBORN, Index, State, Template
@@ -23,14 +26,22 @@ if TYPE_CHECKING:
 # Elasticsearch's default http.max_initial_line_length is 4 KiB; the rest is for the method and the parameters.
 MAX_NAMES_BYTES = 3500
 Description = dict[str, Any]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of an action: whether it changed anything, and if not, why."""
+    """What came of an action: whether it changed anything, and if not, why.
+
+    new_index is the name that the server itself chose; told is what the action's description gets in addition.
+    settled: the state was read afterwards, so it need not be predicted.
+    """
 
     changed: bool
     reason: str = ""
+    settled: bool = False
+    new_index: str | None = None
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 DONE = Outcome(True)
@@ -49,8 +60,17 @@ class Action(Protocol):
 
     def remaining(self, state: State) -> Action | None: ...
 
+    def named_by(self, outcome: Outcome) -> Action: ...
 
-class _Certain:
+
+class _Plain:
+    """An action whose names are all known before."""
+
+    def named_by(self: T, outcome: Outcome) -> T:
+        return self
+
+
+class _Certain(_Plain):
     """An action whose effect needs no asking."""
 
     def preview(self, cluster: Cluster) -> Outcome:
@@ -127,11 +147,14 @@ class UpdateAliases(_Certain):
         return DONE
 
     def predict(self, state: State) -> State:
-        for index, alias in self.remove:
-            state = state.put(state.indices[index].without_alias(alias))
-        for index, alias, flag in self.add:
-            state = state.put(state.indices[index].with_alias(alias, flag))
-        return state
+        changed: dict[str, Index] = {}
+        for name, alias in self.remove:
+            if index := changed.get(name) or state.indices.get(name):
+                changed[name] = index.without_alias(alias)
+        for name, alias, flag in self.add:
+            if index := changed.get(name) or state.indices.get(name):
+                changed[name] = index.with_alias(alias, flag)
+        return state.put(*changed.values())
 
     def remaining(self, state: State) -> Action | None:
         known = state.indices
@@ -144,7 +167,8 @@ class UpdateAliases(_Certain):
 class Rollover:
     """Roll the write alias over to one named new index, which gets the read alias in the same request.
 
-    The name is explicit so that the server arbitrates between two runs: the second one finds that it exists.
+    The name is explicit so that the server arbitrates between two runs: the second one finds that it exists. Of a
+    data stream's next backing index (named False) the server makes the name; new_index is what it will probably be.
     """
 
     write_alias: str
@@ -152,7 +176,13 @@ class Rollover:
     new_index: str
     aliases: Mapping[str, bool | None]
     conditions: Mapping[str, Any]
+    named: bool = True
     why: str = field(default="its conditions are met")
+
+    @property
+    def target(self) -> str | None:
+        """The new index's name, where it is ours to choose."""
+        return self.new_index if self.named else None
 
     def describe(self) -> list[Description]:
         return [
@@ -166,34 +196,42 @@ class Rollover:
         ]
 
     def preview(self, cluster: Cluster) -> Outcome:
-        found = cluster.rollover_would(self.write_alias, self.new_index, self.conditions)
-        return DONE if conditions_met(found) else Outcome(False, _unmet(found))
+        name, found = cluster.rollover_would(self.write_alias, self.target, self.conditions)
+        return Outcome(True, new_index=name) if conditions_met(found) else Outcome(False, _unmet(found))
 
     def apply(self, cluster: Cluster) -> Outcome:
-        rolled, found = cluster.rollover(self.write_alias, self.new_index, self.conditions, self.aliases)
-        return DONE if rolled else Outcome(False, _unmet(found))
+        name, found = cluster.rollover(self.write_alias, self.target, self.conditions, self.aliases)
+        return Outcome(True, new_index=name) if name else Outcome(False, _unmet(found))
 
     def predict(self, state: State) -> State:
-        old = state.indices[self.old_index]
-        flag = old.aliases.get(self.write_alias)
+        old = state.indices.get(self.old_index)
+        flag = old.aliases.get(self.write_alias) if old else None
+        new = Index(self.new_index, UNBORN, {**self.aliases, self.write_alias: flag})
+        if old is None:
+            return state.put(new)
         # With is_write_index the old index stays behind the write alias and loses the flag; without, it leaves.
         left = old.with_alias(self.write_alias, False) if flag else old.without_alias(self.write_alias)
-        new = Index(self.new_index, UNBORN, {**self.aliases, self.write_alias: flag})
         return state.put(left, new)
 
+    def named_by(self, outcome: Outcome) -> Rollover:
+        return replace(self, new_index=outcome.new_index or self.new_index)
+
     def remaining(self, state: State) -> Action | None:
-        return None if self.new_index in state.indices else self
+        if self.named:
+            return None if self.new_index in state.indices else self
+        now = state.write_index(self.write_alias)
+        return None if now and now.name != self.old_index else self
 
 
 @dataclass(frozen=True)
 class DeleteIndices(_Certain):
-    """Delete indices by exact name; one that is gone already is fine. No more of them than a URL can name."""
+    """Delete indices by exact name; one that is gone already is fine. why tells it for each name."""
 
     names: tuple[str, ...]
-    why: str
+    why: Mapping[str, str]
 
     def describe(self) -> list[Description]:
-        return [{"action": "delete_index", "index": name, "why": self.why} for name in self.names]
+        return [{"action": "delete_index", "index": name, "why": self.why[name]} for name in self.names]
 
     def apply(self, cluster: Cluster) -> Outcome:
         cluster.delete_indices(self.names)
@@ -205,6 +243,104 @@ class DeleteIndices(_Certain):
     def remaining(self, state: State) -> Action | None:
         left = tuple(name for name in self.names if name in state.indices)
         return replace(self, names=left) if left else None
+
+
+@dataclass(frozen=True)
+class Snapshot(_Plain):
+    """Keep indices in a snapshot, and see that it has succeeded, before they are deleted. seconds: how long at most.
+
+    The name follows from stamp and indices, so that one whose answer was lost is found again.
+    """
+
+    repository: str
+    names: tuple[str, ...]
+    stamp: str
+    seconds: int
+
+    @property
+    def snapshot(self) -> str:
+        """Name of the snapshot."""
+        digest = hashlib.sha256(",".join(sorted(self.names)).encode()).hexdigest()[:8]
+        return f"jaeger-retention-{self.stamp}-{digest}"
+
+    def describe(self) -> list[Description]:
+        why = f"kept in repository {self.repository} before it is deleted"
+        return [{"action": "snapshot", "index": name, "why": why} for name in self.names]
+
+    def preview(self, cluster: Cluster) -> Outcome:
+        cluster.check_repository(self.repository)
+        return DONE
+
+    def apply(self, cluster: Cluster) -> Outcome:
+        cluster.snapshot(self.repository, self.snapshot, self.names, self.seconds)
+        return Outcome(True, told={"snapshot": f"{self.repository}/{self.snapshot}"})
+
+    def predict(self, state: State) -> State:
+        return state
+
+    def remaining(self, state: State) -> Action | None:
+        return self  # begun again, it finds the one of its name
+
+
+@dataclass(frozen=True)
+class Adopt(_Certain):
+    """Move the documents of indices that sit where an alias belongs into a generation, and put the alias there.
+
+    The documents are copied while the collector goes on writing; only the last of them are copied under a write
+    block, which ends with the one request that deletes the sources and adds the aliases.
+    """
+
+    sources: tuple[str, ...]
+    target: str
+    marker: str
+    add: tuple[tuple[str, str, bool | None], ...]
+    remove: tuple[tuple[str, str], ...] = ()
+
+    def describe(self) -> list[Description]:
+        why = "an index was where an alias belongs; its documents are moved into a generation"
+        return [{"action": "adopt", "index": self.target, "old_index": s, "why": why} for s in self.sources]
+
+    def apply(self, cluster: Cluster) -> Outcome:
+        done = cluster.adopt(self)
+        return Outcome(True, told={"documents": done.documents, "write_blocked_seconds": done.blocked})
+
+    def predict(self, state: State) -> State:
+        if self.target not in state.indices:
+            state = state.put(Index(self.target, UNBORN))
+        swap = UpdateAliases("", self.add, (*self.remove, (self.target, self.marker)))
+        return swap.predict(state.drop(self.sources))
+
+    def remaining(self, state: State) -> Action | None:
+        return self if any(source in state.indices for source in self.sources) else None
+
+
+def merge(actions: Sequence[Action]) -> list[tuple[Action, list[int]]]:
+    """The fewest requests for these actions, each with the places of those that it does or helps to do.
+
+    Alias changes become one request; deletions as few as a URL can name; snapshots one for each repository.
+    """
+    merged: list[tuple[Action, list[int]]] = []
+    aliases = {i: a for i, a in enumerate(actions) if isinstance(a, UpdateAliases)}
+    deletions = {i: a for i, a in enumerate(actions) if isinstance(a, DeleteIndices)}
+    snapshots: dict[tuple[str, str, int], dict[int, Snapshot]] = {}
+    for place, action in enumerate(actions):
+        if isinstance(action, Snapshot):
+            kind = (action.repository, action.stamp, action.seconds)
+            snapshots.setdefault(kind, {})[place] = action
+        elif place not in aliases and place not in deletions:
+            merged.append((action, [place]))
+    if aliases:
+        add = tuple(entry for one in aliases.values() for entry in one.add)
+        remove = tuple(entry for one in aliases.values() for entry in one.remove)
+        merged.append((UpdateAliases("", add, remove), list(aliases)))
+    for group in snapshots.values():
+        names = tuple(name for one in group.values() for name in one.names)
+        merged.append((replace(next(iter(group.values())), names=names), list(group)))
+    owner = {name: place for place, one in deletions.items() for name in one.names}
+    for names in batches(owner):
+        places = list(dict.fromkeys(owner[name] for name in names))
+        merged.append((DeleteIndices(names, {}), places))
+    return merged
 
 
 def conditions_met(found: Mapping[str, bool]) -> bool:

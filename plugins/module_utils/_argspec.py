@@ -6,16 +6,26 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from ansible.module_utils.common.parameters import env_fallback
 
+from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import (
+    UNITS,
+    lookback_cutoff,
+    retention_cutoff,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import RECORD_TYPES
+from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import AgeRule, RetentionRule
 
 _DURATION = re.compile(r"(\d{1,5})([smhd])", re.ASCII)
+_AGE = re.compile(r"\d{1,9}(?:d|h|m|s|ms|micros|nanos)", re.ASCII)
+_SIZE = re.compile(r"(\d{1,15})(b|kb|mb|gb|tb|pb)", re.ASCII | re.IGNORECASE)
+_SIZE_UNITS = ("b", "kb", "mb", "gb", "tb", "pb")
 _DURATION_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days"}
 
 
@@ -27,6 +37,7 @@ class ArgumentSpec:
     mutually_exclusive: tuple[tuple[str, ...], ...] = ()
     required_together: tuple[tuple[str, ...], ...] = ()
     required_by: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    required_one_of: tuple[tuple[str, ...], ...] = ()
 
     def merge(self, other: ArgumentSpec) -> ArgumentSpec:
         """Both groups in one."""
@@ -35,6 +46,7 @@ class ArgumentSpec:
             self.mutually_exclusive + other.mutually_exclusive,
             self.required_together + other.required_together,
             {**self.required_by, **other.required_by},
+            self.required_one_of + other.required_one_of,
         )
 
     def to_kwargs(self) -> dict[str, Any]:
@@ -44,6 +56,7 @@ class ArgumentSpec:
             "mutually_exclusive": self.mutually_exclusive,
             "required_together": self.required_together,
             "required_by": self.required_by,
+            "required_one_of": self.required_one_of,
         }
 
 
@@ -71,6 +84,7 @@ def connection_spec() -> ArgumentSpec:
             "ca_path": {"type": "path", "fallback": (env_fallback, ["ES_TLS_CA"])},
             "client_cert": {"type": "path", "fallback": (env_fallback, ["ES_TLS_CERT"])},
             "client_key": {"type": "path", "no_log": False, "fallback": (env_fallback, ["ES_TLS_KEY"])},
+            "server_name": {"type": "str", "fallback": (env_fallback, ["ES_TLS_SERVER_NAME"])},
             "validate_certs": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 120},
             "retries": {"type": "int", "default": 3},
@@ -103,6 +117,127 @@ def age_spec() -> ArgumentSpec:
             "service_cache_ttl": {"type": "str", "default": "12h"},
         },
     )
+
+
+def snapshot_spec() -> ArgumentSpec:
+    """The options of the doc fragment _snapshot."""
+    return ArgumentSpec(
+        {
+            "snapshot_repository": {"type": "str"},
+            "snapshot_timeout": {"type": "int", "default": 3600},
+        },
+    )
+
+
+CONDITIONS = {
+    f"{bound}_{what}": {"type": kind}
+    for bound in ("max", "min")
+    for what, kind in (
+        ("age", "str"),
+        ("docs", "int"),
+        ("size", "str"),
+        ("primary_shard_size", "str"),
+        ("primary_shard_docs", "int"),
+    )
+}
+LOOKBACK = {
+    "unit": {"type": "str", "choices": list(UNITS), "default": "days"},
+    "unit_count": {"type": "int", "default": 1},
+}
+RETENTION = {
+    "days": {"type": "int", "aliases": ["number_of_days"]},
+    "max_size": {"type": "str"},
+    "max_generations": {"type": "int"},
+    "min_generations": {"type": "int", "default": 0},
+    "only_unreadable": {"type": "bool", "default": True},
+}
+RETENTION_LIMITS = ("days", "max_size", "max_generations")
+
+
+def checked_conditions(conditions: Mapping[str, Any], name: str = "conditions") -> dict[str, Any]:
+    """The conditions that were given, each of a form that the server understands."""
+    given = {option: value for option, value in conditions.items() if value is not None}
+    if not given:
+        raise ConfigurationError(
+            f"{name} names none: give at least one, such as max_age: 2d; max_age: 0s always rolls over."
+        )
+    if all(option.startswith("min_") for option in given):
+        raise ConfigurationError(
+            f"{name} has min_ conditions only: at least one max_ condition says when to roll over, such as max_age: 2d."
+        )
+    for option, value in given.items():
+        if CONDITIONS[option]["type"] == "int":
+            not_negative(f"{name}.{option}", value)
+        elif option.endswith("_age") and not _AGE.fullmatch(value):
+            raise ConfigurationError(
+                f"{name}.{option} is {value!r}: give a number and a unit, such as 2d or 12h."
+            )
+        elif option.endswith("_size"):
+            size_in_bytes(f"{name}.{option}", value)
+    return given
+
+
+def size_in_bytes(name: str, value: str) -> int:
+    """Bytes of a size such as 50gb, in Elasticsearch's units (1 kb is 1,024 b)."""
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        raise ConfigurationError(f"{name} is {value!r}: give a number and a unit, such as 50gb.")
+    power: int = 1024 ** _SIZE_UNITS.index(found.group(2).lower())
+    return int(found.group(1)) * power
+
+
+def lookback_cutoff_of(lookback: Mapping[str, Any], name: str = "") -> Callable[[datetime], datetime]:
+    """The cut-off for a time, as unit and unit_count say."""
+    count = not_negative(f"{name}unit_count", lookback["unit_count"])
+    return lambda now: lookback_cutoff(now, lookback["unit"], count)
+
+
+def age_rule_of(params: Mapping[str, Any]) -> Callable[[datetime, datetime | None], AgeRule]:
+    """The rule of age for a time and a cut-off, as age_from and service_cache_ttl say."""
+    ttl = duration("service_cache_ttl", params["service_cache_ttl"])
+    return lambda now, cutoff: AgeRule.at(now, cutoff, params["age_from"], ttl)
+
+
+def retention_rule_of(
+    params: Mapping[str, Any], retention: Mapping[str, Any], name: str = "", **which: bool
+) -> Callable[[datetime], RetentionRule]:
+    """The rule of retention for a time. which: generations, dated, as in RetentionRule."""
+    if all(retention[limit] is None for limit in RETENTION_LIMITS):
+        raise ConfigurationError(
+            f"{name or 'es_index_cleaner: '}no limit is given: give days, max_size or max_generations."
+        )
+    age = age_rule_of(params)
+    days = retention["days"]
+    if days is not None:
+        not_negative(f"{name}days", days)
+    if retention["max_generations"] is not None:
+        not_negative(f"{name}max_generations", retention["max_generations"], least=1)
+    least = not_negative(f"{name}min_generations", retention["min_generations"])
+    size = retention["max_size"]
+    max_size = None if size is None else size_in_bytes(f"{name}max_size", size)
+    seconds = not_negative("snapshot_timeout", params["snapshot_timeout"], least=1)
+    repository = _checked_repository(params["snapshot_repository"])
+
+    def rule(now: datetime) -> RetentionRule:
+        return RetentionRule(
+            age(now, None if days is None else retention_cutoff(now, days)),
+            max_size,
+            retention["max_generations"],
+            least,
+            retention["only_unreadable"],
+            snapshot=(repository, f"{now:%Y.%m.%d-%H.%M.%S}", seconds) if repository else None,
+            **which,
+        )
+
+    return rule
+
+
+def _checked_repository(name: str | None) -> str | None:
+    if name is not None and not re.fullmatch(r"[^\s,*?\"<>|\\/#]+", name):
+        raise ConfigurationError(
+            f"snapshot_repository is {name!r}: give the name of one repository that is registered in the cluster."
+        )
+    return name
 
 
 def not_negative(name: str, value: int, least: int = 0) -> int:

@@ -3,12 +3,16 @@
 # PRIVATE to the collection tracestack.jaeger: not an interface, may change in any release.
 """From connection options to one small client for Elasticsearch 7 to 9 and OpenSearch 1 to 3.
 
+One library speaks to all of them: elastic_transport, on which the official Elasticsearch client stands
+(docs/decisions/0004-one-transport.md).
+
 Reads are repeated with a capped back-off. A request that changes something is sent once: whoever sent it reads
 the state again before sending more (OutcomeUnknownError).
 """
 
 from __future__ import annotations
 
+import base64
 import os
 import re
 import time
@@ -18,9 +22,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from ipaddress import IPv6Address
 from pathlib import Path
-from typing import Any, TypeVar
-from urllib.parse import quote, urlsplit
+from typing import TYPE_CHECKING, Any, TypeVar
+from urllib.parse import quote, urlencode, urlsplit
 
+from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import batches
+from ansible_collections.tracestack.jaeger.plugins.module_utils._adoption import Adopted, Adoption
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
     AuthenticationFailedError,
     ConfigurationError,
@@ -28,6 +34,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
     MissingLibraryError,
     NotElasticsearchError,
     OutcomeUnknownError,
+    RefusedError,
     RequestFailedError,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
@@ -36,6 +43,9 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
     State,
     Template,
 )
+
+if TYPE_CHECKING:
+    from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import Adopt
 
 T = TypeVar("T")
 PASSING = (429, 502, 503, 504)
@@ -58,6 +68,7 @@ _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.ASCII)
 _ODD = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 # Seconds that the client waits longer than the server, so that the server's own word about time comes first.
 _GRACE = 5
+_OLDEST_ELASTICSEARCH = 5  # no OpenSearch has such a number yet
 
 
 @dataclass(frozen=True)
@@ -72,6 +83,7 @@ class ConnectionOptions:
     ca_path: str | None
     client_cert: str | None
     client_key: str | None
+    server_name: str | None
     validate_certs: bool
     timeout: int
     retries: int
@@ -99,6 +111,7 @@ class ConnectionOptions:
             ca_path=params["ca_path"] or None,
             client_cert=params["client_cert"] or None,
             client_key=params["client_key"] or None,
+            server_name=params["server_name"] or None,
             validate_certs=params["validate_certs"],
             timeout=params["timeout"],
             retries=params["retries"],
@@ -183,65 +196,95 @@ class Cluster:
     def __init__(self, options: ConnectionOptions) -> None:
         self._options = options
         self._where = _urls(options)
-        self._send = _elasticsearch_sender(options)
+        self._send = _Sender(options)
         self.info = self._identify()
 
     # Reads
 
     def read(self, patterns: Iterable[str], templates: Iterable[str] = ()) -> State:
-        """Aliases and creation dates of the indices that match, in one request; templates only if asked for."""
-        target = _target(patterns)
+        """Aliases, blocks and creation dates of the indices that match, in one request (more, if a URL cannot name
+        all patterns); templates only if asked for.
+        """
+        kept = ("aliases", "data_stream", "settings.index.creation_date", "settings.index.blocks")
         params = {
             "expand_wildcards": "all",
             "ignore_unavailable": "true",
-            "filter_path": "*.aliases,*.settings.index.creation_date",
+            "filter_path": ",".join(f"*.{name}" for name in kept),
         }
-        indices = self._get(f"/{target}", lambda answer: {n: _index(n, b) for n, b in answer.items()}, params)
+        indices: dict[str, Index] = {}
+        for group in batches(patterns):
+            indices.update(self._get(f"/{_target(group)}", _indices, params))
         return State(indices, self._templates(list(templates)))
 
-    def read_rollovers(self, state: State, patterns: Iterable[str]) -> State:
-        """The state, with the time at which the server rolled an alias away from each index."""
-        target = _target(patterns)
+    def rollover_times(self, patterns: Iterable[str]) -> dict[str, datetime]:
+        """When the server rolled an alias away from an index, by the index's name; the last time, if several."""
         params = {
             "expand_wildcards": "all",
             "ignore_unavailable": "true",
             "filter_path": "metadata.indices.*.rollover_info",
         }
-        times = self._get(f"/_cluster/state/metadata/{target}", _rollover_times, params)
-        known = [
-            replace(state.indices[name], rolled=time) for name, time in times.items() if name in state.indices
-        ]
-        return state.put(*known)
+        times: dict[str, datetime] = {}
+        for group in batches(patterns):
+            times.update(self._get(f"/_cluster/state/metadata/{_target(group)}", _rollover_times, params))
+        return times
 
-    def now(self) -> datetime:
-        """The cluster's own clock (UTC, to the second): the one that stamped the creation dates."""
-        params = {"format": "json", "h": "epoch"}
-        return self._get(
-            "/_cat/health", lambda rows: datetime.fromtimestamp(int(rows[0]["epoch"]), timezone.utc), params
-        )
-
-    def index_stats(self, patterns: Iterable[str]) -> dict[str, dict[str, Any]]:
-        """Health, state, documents and size in bytes of each index that matches, by name."""
-        target = _target(patterns)
-        columns = "index,health,status,docs.count,store.size,pri,rep"
+    def read_sizes(self, state: State, patterns: Iterable[str]) -> State:
+        """The state, with health, documents and size in bytes of each index that matches."""
+        columns = "index,health,docs.count,store.size"
         params = {"format": "json", "bytes": "b", "h": columns, "expand_wildcards": "all"}
-        return self._get(
-            f"/_cat/indices/{target}", lambda rows: {row["index"]: dict(row) for row in rows}, params
+        params["ignore_unavailable"] = "true"
+        measured: list[Index] = []
+        for group in batches(patterns):
+            rows = self._get(f"/_cat/indices/{_target(group)}", _sizes, params)
+            measured += [
+                replace(state.indices[name], health=health, docs=docs, size=size)
+                for name, health, docs, size in rows
+                if name in state.indices
+            ]
+        return state.put(*measured)
+
+    def rollover_would(
+        self, alias: str, new_index: str | None, conditions: Mapping[str, Any]
+    ) -> tuple[str, dict[str, bool]]:
+        """The new index's name and what the server thinks of each condition now (its own dry run)."""
+        body = {"conditions": dict(conditions)}
+        return self._ask(
+            "POST",
+            _rollover_path(alias, new_index),
+            lambda answer: (str(answer["new_index"]), dict(answer["conditions"])),
+            {"dry_run": "true"},
+            body,
         )
 
-    def rollover_would(self, alias: str, new_index: str, conditions: Mapping[str, Any]) -> dict[str, bool]:
-        """What the server thinks of each condition now (its own dry run)."""
-        path = f"/{_quoted(alias)}/_rollover/{_quoted(new_index)}"
-        body = {"conditions": dict(conditions)}
-        return self._ask("POST", path, lambda answer: dict(answer["conditions"]), {"dry_run": "true"}, body)
+    def check_repository(self, name: str) -> None:
+        """Raise RefusedError where there is no snapshot repository of this name."""
+        if self._get_or_none(f"/_snapshot/{_quoted(name)}", dict) is None:
+            raise RefusedError(
+                f"there is no snapshot repository {name}: nothing is deleted without a snapshot."
+            )
+
+    def check_ilm_policy(self, name: str) -> None:
+        """Raise RefusedError where there is no ILM policy of this name, or no ILM."""
+        if self.info.distribution == "opensearch":
+            raise RefusedError(
+                "OpenSearch has no ILM (its ISM attaches to indices by itself): leave use_ilm out."
+            )
+        try:
+            found = self._get_or_none(f"/_ilm/policy/{_quoted(name)}", dict)
+        except RequestFailedError:
+            raise RefusedError(f"{self._where} has no ILM: leave use_ilm out.") from None
+        if not found:
+            raise RefusedError(f"there is no ILM policy {name}: create it first. Nothing was changed.")
 
     def _templates(self, names: list[str]) -> dict[str, Template]:
         found: dict[str, Template] = {}
+        flat = {"flat_settings": "true"}
         if names and not self.info.composable_templates:
             target = _target(names)
-            return self._get_or_none(f"/_template/{target}", _legacy_templates) or {}
+            return self._get_or_none(f"/_template/{target}", _legacy_templates, flat) or {}
         for name in names:  # the server takes one name here
-            found.update(self._get_or_none(f"/_index_template/{_quoted(name)}", _composable_templates) or {})
+            path = f"/_index_template/{_quoted(name)}"
+            found.update(self._get_or_none(path, _composable_templates, flat) or {})
         return found
 
     # Changes: each one is sent once
@@ -267,15 +310,22 @@ class Cluster:
         self._change("PUT", f"/{_quoted(index)}", {"aliases": _alias_bodies(aliases)})
 
     def rollover(
-        self, alias: str, new_index: str, conditions: Mapping[str, Any], aliases: Mapping[str, bool | None]
-    ) -> tuple[bool, dict[str, bool]]:
-        """Roll to exactly this new index, which gets the aliases in the same step.
+        self,
+        alias: str,
+        new_index: str | None,
+        conditions: Mapping[str, Any],
+        aliases: Mapping[str, bool | None],
+    ) -> tuple[str | None, dict[str, bool]]:
+        """Roll to exactly this new index (None: the server names it), which gets the aliases in the same step.
 
-        Returns whether it rolled and what the server found of each condition.
+        Returns the new index, None if the conditions were not met, and what the server found of each condition.
         """
-        body = {"conditions": dict(conditions), "aliases": _alias_bodies(aliases)}
-        answer = self._change("POST", f"/{_quoted(alias)}/_rollover/{_quoted(new_index)}", body)
-        return answer.get("rolled_over") is True, dict(answer.get("conditions") or {})
+        body: dict[str, Any] = {"conditions": dict(conditions)}
+        if aliases:
+            body["aliases"] = _alias_bodies(aliases)
+        answer = self._change("POST", _rollover_path(alias, new_index), body)
+        rolled = str(answer.get("new_index")) if answer.get("rolled_over") is True else None
+        return rolled, dict(answer.get("conditions") or {})
 
     def update_aliases(
         self, add: Iterable[tuple[str, str, bool | None]], remove: Iterable[tuple[str, str]]
@@ -292,28 +342,73 @@ class Cluster:
         target = _target(names)
         self._change("DELETE", f"/{target}", None, {"ignore_unavailable": "true", "expand_wildcards": "none"})
 
+    def snapshot(self, repository: str, name: str, indices: Iterable[str], seconds: int) -> None:
+        """Keep indices in a snapshot and wait until it has succeeded, so many seconds at most.
+
+        A snapshot of this name that is there already is the one that is waited for. Raises RefusedError for any
+        other end than SUCCESS, or if an index is not in it.
+        """
+        path = f"/_snapshot/{_quoted(repository)}/{_quoted(name)}"
+        wanted = set(indices)
+        body = {"indices": ",".join(sorted(wanted)), "include_global_state": False}
+        try:
+            self._change("PUT", path, body)
+        except RequestFailedError as refused:
+            if refused.kind != "invalid_snapshot_name_exception":
+                raise
+        end = time.monotonic() + seconds
+        attempt = 0
+        state, contained = self._get(path, _snapshot_state)
+        while state in ("IN_PROGRESS", "STARTED") and time.monotonic() < end:
+            self.pause(attempt)
+            attempt += 1
+            state, contained = self._get(path, _snapshot_state)
+        if state != "SUCCESS" or wanted - contained:
+            lacking = f", without {', '.join(sorted(wanted - contained))}" if wanted - contained else ""
+            raise RefusedError(
+                f"snapshot {name} in repository {repository} is {state}{lacking} (snapshot_timeout is {seconds} s): nothing "
+                "was deleted."
+            )
+
+    def adopt(self, wanted: Adopt) -> Adopted:
+        """Move the documents of indices that sit in an alias's place into a generation, and put the alias there."""
+        return Adoption(self._object, wanted).run()
+
+    def _object(self, method: str, path: str, body: Any, params: Mapping[str, str]) -> Mapping[str, Any]:
+        """A request that is sent once and answered with an object."""
+        try:
+            answer = self._send(method, path, params, body)
+        except NotElasticsearchError:
+            answer = None
+        if not isinstance(answer, Mapping):
+            raise OutcomeUnknownError(f"{method} {path} got an answer that is not Elasticsearch's")
+        return answer
+
     # Transport
 
     def _identify(self) -> ClusterInfo:
+        """One request tells who is there and what their clocks say: the tasks that it is itself."""
+        params = {"format": "json", "h": "start_time,version", "actions": "cluster:monitor/tasks/lists*"}
         try:
-            return self._get("/", _cluster_info)
-        except NotElasticsearchError as other:
-            if not _is_opensearch(other.body):
-                raise
-            self._send = _opensearch_sender(self._options)
-            return self._get("/", _cluster_info)
+            version, clock = self._get("/_cat/tasks", _version_and_clock, params)
         except RequestFailedError as refused:
             raise NotElasticsearchError(
-                f"{self._where} answers GET / with {refused.status}: it is neither Elasticsearch nor OpenSearch, "
+                f"{self._where} answers GET /_cat/tasks with {refused.status}: it is neither Elasticsearch nor OpenSearch, "
                 "or the URL has a wrong path."
             ) from None
+        # Elasticsearch says what it is in a header since 7.14; OpenSearch counts from 1 and does not.
+        if not self._send.product and int(version.split(".")[0]) >= _OLDEST_ELASTICSEARCH:
+            raise NotElasticsearchError(_not_elasticsearch(self._options))
+        return ClusterInfo("elasticsearch" if self._send.product else "opensearch", version, clock)
 
     def _get(self, path: str, understand: Callable[[Any], T], params: Mapping[str, str] | None = None) -> T:
         return self._ask("GET", path, understand, dict(params or {}), None)
 
-    def _get_or_none(self, path: str, understand: Callable[[Any], T]) -> T | None:
+    def _get_or_none(
+        self, path: str, understand: Callable[[Any], T], params: Mapping[str, str] | None = None
+    ) -> T | None:
         try:
-            return self._get(path, understand, {"flat_settings": "true"})
+            return self._get(path, understand, params)
         except RequestFailedError as refused:
             if refused.status == 404:
                 return None
@@ -343,7 +438,7 @@ class Cluster:
             answer = self._send(method, path, {**patience, **(params or {})}, body)
         except NotElasticsearchError:
             raise OutcomeUnknownError(f"{method} {path} got an answer that is not Elasticsearch's") from None
-        yes = isinstance(answer, Mapping) and answer.get("acknowledged") is True
+        yes = isinstance(answer, Mapping) and True in (answer.get("acknowledged"), answer.get("accepted"))
         no = isinstance(answer, Mapping) and answer.get("rolled_over") is False
         if not (yes or no):
             raise OutcomeUnknownError(f"{method} {path} was not acknowledged")
@@ -360,91 +455,75 @@ class Cluster:
         time.sleep(min(0.25 * 2 ** min(attempt, 8), MAX_PAUSE))
 
 
-Sender = Callable[[str, str, dict[str, str], Any], Any]
+class _Sender:
+    """Sends one request over HTTP and tells each way in which it can fail apart. product: it says Elasticsearch."""
 
-
-def _elasticsearch_sender(options: ConnectionOptions) -> Sender:
-    try:
-        import elastic_transport
-        import elasticsearch
-    except ImportError:
-        raise MissingLibraryError("elasticsearch (>=8.19,<9)", traceback.format_exc()) from None
-    client = elasticsearch.Elasticsearch(
-        list(options.server_urls),
-        basic_auth=(options.username, options.password or "") if options.username else None,
-        api_key=options.api_key,
-        bearer_auth=options.bearer_token,
-        request_timeout=options.timeout + _GRACE,
-        max_retries=0,
-        retry_on_timeout=False,
-        http_compress=False,
-        **_tls(options),
-    )
-    headers = {"accept": "application/json", "content-type": "application/json"}
-
-    def send(method: str, path: str, params: dict[str, str], body: Any) -> Any:
-        request = {"headers": headers if body is not None else {"accept": headers["accept"]}, "body": body}
+    def __init__(self, options: ConnectionOptions) -> None:
         try:
-            return client.perform_request(method, path, params=params, **request).body
-        except elasticsearch.UnsupportedProductError as other:
-            raise NotElasticsearchError(_not_elasticsearch(options), other.body) from None
-        except elasticsearch.ApiError as refused:
-            raise _refused(method, path, refused.status_code, refused.body, options) from None
-        except elastic_transport.TlsError as failed:
-            raise _tls_failed(failed.message, options) from None
-        except elastic_transport.SerializationError:
-            raise NotElasticsearchError(_not_elasticsearch(options)) from None
-        except elastic_transport.TransportError as failed:
+            import elastic_transport
+        except ImportError:
+            raise MissingLibraryError("elasticsearch (>=8.19,<9)", traceback.format_exc()) from None
+        self._library = elastic_transport
+        self._options = options
+        self._headers = {"accept": "application/json", **_authorization(options)}
+        nodes = [_node(elastic_transport.NodeConfig, url, options) for url in options.server_urls]
+        self._transport = elastic_transport.Transport(nodes, max_retries=0, retry_on_timeout=False)
+        self.product = False
+
+    def __call__(self, method: str, path: str, params: Mapping[str, str], body: Any) -> Any:
+        headers = self._headers
+        if body is not None:
+            kind = "application/x-ndjson" if isinstance(body, str) else "application/json"
+            headers = {**headers, "content-type": kind}
+        target = f"{path}?{urlencode(params)}" if params else path
+        library = self._library
+        try:
+            meta, answer = self._transport.perform_request(method, target, body=body, headers=headers)
+        except library.TlsError as failed:
+            raise _tls_failed(failed.message, self._options) from None
+        except library.SerializationError:
+            raise NotElasticsearchError(_not_elasticsearch(self._options)) from None
+        except library.TransportError as failed:
             raise OutcomeUnknownError(_no_answer(failed.message)) from None
+        if not 200 <= meta.status < 300:
+            raise _refused(method, path, meta.status, answer, self._options)
+        named = meta.headers.get("x-elastic-product") == "Elasticsearch"
+        if self.product and not named:
+            raise NotElasticsearchError(_not_elasticsearch(self._options))
+        self.product = named
+        return answer
 
-    return send
 
-
-def _opensearch_sender(options: ConnectionOptions) -> Sender:
-    try:
-        import opensearchpy
-    except ImportError:
-        raise MissingLibraryError("opensearch-py (>=3.0,<4)", traceback.format_exc()) from None
-    headers = {}
+def _authorization(options: ConnectionOptions) -> dict[str, str]:
     if options.api_key:
-        headers["authorization"] = f"ApiKey {options.api_key}"
+        return {"authorization": f"ApiKey {options.api_key}"}
     if options.bearer_token:
-        headers["authorization"] = f"Bearer {options.bearer_token}"
-    client = opensearchpy.OpenSearch(
-        list(options.server_urls),
-        http_auth=(options.username, options.password or "") if options.username else None,
-        headers=headers,
-        timeout=options.timeout + _GRACE,
-        max_retries=0,
-        retry_on_timeout=False,
-        **_tls(options),
-    )
-
-    def send(method: str, path: str, params: dict[str, str], body: Any) -> Any:
-        try:
-            return client.transport.perform_request(method, path, params=params, body=body)
-        except opensearchpy.exceptions.SSLError as failed:
-            raise _tls_failed(str(failed.error), options) from None
-        except opensearchpy.exceptions.SerializationError:
-            raise NotElasticsearchError(_not_elasticsearch(options)) from None
-        except opensearchpy.exceptions.ConnectionError as failed:
-            raise OutcomeUnknownError(_no_answer(str(failed.error))) from None
-        except opensearchpy.exceptions.TransportError as refused:
-            raise _refused(method, path, int(refused.status_code), refused.info, options) from None
-
-    return send
+        return {"authorization": f"Bearer {options.bearer_token}"}
+    if options.username:
+        pair = f"{options.username}:{options.password or ''}".encode()
+        return {"authorization": f"Basic {base64.b64encode(pair).decode()}"}
+    return {}
 
 
-def _tls(options: ConnectionOptions) -> dict[str, Any]:
-    if not any(url.startswith("https") for url in options.server_urls):
-        return {}
-    return {
+def _node(config: Callable[..., T], url: str, options: ConnectionOptions) -> T:
+    parts = urlsplit(url)
+    tls = {
         "verify_certs": options.validate_certs,
         "ca_certs": options.ca_path,
         "client_cert": options.client_cert,
         "client_key": options.client_key,
+        "ssl_assert_hostname": options.server_name if options.validate_certs else None,
         "ssl_show_warn": False,
     }
+    return config(
+        scheme=parts.scheme,
+        host=parts.hostname,
+        port=parts.port,
+        path_prefix=parts.path,
+        request_timeout=options.timeout + _GRACE,
+        http_compress=True,
+        **(tls if parts.scheme == "https" else {}),
+    )
 
 
 def _refused(method: str, path: str, status: int, body: Any, options: ConnectionOptions) -> Exception:
@@ -489,19 +568,12 @@ def _not_elasticsearch(options: ConnectionOptions) -> str:
     return f"{_urls(options)} answers, but is neither Elasticsearch (7.14 or later) nor OpenSearch."
 
 
-def _is_opensearch(body: Any) -> bool:
-    """Also where OpenSearch is told to call itself 7.10.2 (compatibility.override_main_response_version)."""
-    if not isinstance(body, Mapping):
-        return False
-    version = body.get("version")
-    named = isinstance(version, Mapping) and version.get("distribution") == "opensearch"
-    return named or "OpenSearch" in str(body.get("tagline"))
-
-
-def _cluster_info(answer: Any) -> ClusterInfo:
-    return ClusterInfo(
-        "opensearch" if _is_opensearch(answer) else "elasticsearch", str(answer["version"]["number"])
+def _version_and_clock(rows: Any) -> tuple[str, datetime]:
+    """The oldest version and the earliest clock of all nodes."""
+    version = min(
+        (str(row["version"]) for row in rows), key=lambda v: [int(part) for part in v.split(".")[:2]]
     )
+    return version, _instant(min(int(row["start_time"]) for row in rows))
 
 
 def _quoted(name: str) -> str:
@@ -512,10 +584,47 @@ def _target(names: Iterable[str]) -> str:
     return ",".join(_quoted(name) for name in names)
 
 
+def _rollover_path(alias: str, new_index: str | None) -> str:
+    return f"/{_quoted(alias)}/_rollover" + (f"/{_quoted(new_index)}" if new_index else "")
+
+
+def _indices(answer: Any) -> dict[str, Index]:
+    """Indices by name. A data stream writes to the newest of its backing indices."""
+    found = {name: _index(name, body) for name, body in answer.items()}
+    streams: dict[str, list[str]] = {}
+    for name, body in answer.items():
+        if "data_stream" in body:
+            streams.setdefault(body["data_stream"], []).append(name)
+    for stream, names in streams.items():
+        newest = max(names, key=lambda name: int(name.rpartition("-")[2]))
+        for name in names:
+            found[name] = found[name].with_alias(stream, name == newest)
+    return found
+
+
 def _index(name: str, body: Mapping[str, Any]) -> Index:
-    created = int(body["settings"]["index"]["creation_date"])
+    settings = body["settings"]["index"]
     aliases = {alias: spec.get("is_write_index") for alias, spec in body.get("aliases", {}).items()}
-    return Index(name, _instant(created), aliases)
+    blocks = frozenset(block for block, on in settings.get("blocks", {}).items() if str(on) == "true")
+    return Index(name, _instant(int(settings["creation_date"])), aliases, blocks)
+
+
+def _sizes(rows: Any) -> list[tuple[str, str | None, int, int]]:
+    """Name, health, documents (nested ones too) and bytes on disk; a closed index has neither documents nor bytes."""
+    return [
+        (
+            str(row["index"]),
+            row.get("health"),
+            int(row.get("docs.count") or 0),
+            int(row.get("store.size") or 0),
+        )
+        for row in rows
+    ]
+
+
+def _snapshot_state(answer: Any) -> tuple[str, set[str]]:
+    (found,) = answer["snapshots"] if "snapshots" in answer else answer["responses"][0]["snapshots"]
+    return str(found["state"]), set(found["indices"])
 
 
 def _flag(flag: bool | None) -> dict[str, bool]:

@@ -3,8 +3,9 @@
 # PRIVATE to the collection tracestack.jaeger: not an interface, may change in any release.
 """From a module's options to its result: read once, plan each index set, apply, report.
 
-One index set's failure does not keep the others from being tried. Exceptions become fail_json here and nowhere
-else.
+A run has one step or several, each planned for every index set from what the steps before it have left. What is
+alike in a step is one request for all sets. One index set's failure does not keep the others from being tried.
+Exceptions become fail_json here and nowhere else.
 """
 
 from __future__ import annotations
@@ -12,15 +13,23 @@ from __future__ import annotations
 import os
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
-from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import Action, Description, Outcome
+from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import (
+    DONE,
+    Action,
+    DeleteIndices,
+    Description,
+    Outcome,
+    UpdateAliases,
+    merge,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import ArgumentSpec
 from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import (
     Cluster,
@@ -35,9 +44,15 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
     RefusedError,
     RequestFailedError,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import IndexSet
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import IndexSet, patterns_of
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import Plan
-from ansible_collections.tracestack.jaeger.plugins.module_utils._state import UNBORN, State, View, view
+from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
+    UNBORN,
+    State,
+    Template,
+    View,
+    view,
+)
 
 # What the server answers when another run was faster, or somebody deleted what we were about to touch.
 _RACES = ("resource_already_exists_exception", "index_not_found_exception", "aliases_not_found_exception")
@@ -50,31 +65,42 @@ Planner = Callable[[View, datetime], Plan]
 
 @dataclass(frozen=True)
 class Job:
-    """What a module wants done: a planner over index sets, and what has to be read for it.
+    """What a module wants done: in each step a planner for each index set that the step is about.
 
-    ages: the planner asks how old an index is. births: it makes indices, which get the server's time.
+    births: indices are made, which get the server's time. sizes: the sets whose planners ask for sizes on disk.
+    may_be_missing: a set need not have any index yet. ilm_policy: one that must be there. separators: what stands
+    in the dates of a set's dated indices, where it is not "-".
     """
 
-    index_sets: Sequence[IndexSet]
-    plan: Planner
+    steps: Sequence[Mapping[IndexSet, Planner]]
     templates: bool = False
-    ages: bool = False
     births: bool = False
     may_be_missing: bool = False
-    date_separator: str = "-"
+    ilm_policy: str | None = None
+    sizes: frozenset[IndexSet] = frozenset()
+    separators: Mapping[IndexSet, str] = field(default_factory=dict)
+
+    @property
+    def index_sets(self) -> list[IndexSet]:
+        """The sets of all steps, each one once."""
+        return list(dict.fromkeys(index_set for step in self.steps for index_set in step))
+
+    def view(self, state: State, index_set: IndexSet, now: datetime | None = None) -> View:
+        """One set's part of the state, as its planners see it."""
+        return view(state, index_set, now, self.separators.get(index_set, "-"))
 
 
 @dataclass
 class Report:
-    """What a run did, or would do. before and after are of all index sets together."""
+    """What a run did, or would do. before and after are the states of the index sets."""
 
     cluster: dict[str, str] = field(default_factory=dict)
     actions: list[Description] = field(default_factory=list)
     kept: list[dict[str, str]] = field(default_factory=list)
     failures: list[dict[str, str]] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
-    before: State = field(default_factory=lambda: State({}))
-    after: State = field(default_factory=lambda: State({}))
+    before: dict[IndexSet, State] = field(default_factory=dict)
+    after: dict[IndexSet, State] = field(default_factory=dict)
 
 
 def run_module(spec: ArgumentSpec, prepare: Callable[[Mapping[str, Any]], Job]) -> None:
@@ -83,7 +109,7 @@ def run_module(spec: ArgumentSpec, prepare: Callable[[Mapping[str, Any]], Job]) 
     with clear_errors(module):
         options = connection_options(module)
         job = prepare(module.params)
-        report = run(Cluster(options), job, module.check_mode)
+        report = Run(Cluster(options), job, module.check_mode).execute()
         for warning in report.warnings:
             module.warn(warning)
         result = _result(report, job)
@@ -91,7 +117,8 @@ def run_module(spec: ArgumentSpec, prepare: Callable[[Mapping[str, Any]], Job]) 
             result["diff"] = {"before": _picture(report.before, job), "after": _picture(report.after, job)}
     if report.failures:
         told = "; ".join(f"{_label(failure)}: {failure['msg']}" for failure in report.failures)
-        msg = f"{len(report.failures)} of {len(job.index_sets)} index sets failed: {told}"
+        failed = len({_label(failure) for failure in report.failures})
+        msg = f"{failed} of {len(job.index_sets)} index sets failed: {told}"
         module.fail_json(msg=msg, **result)
     module.exit_json(**result)
 
@@ -122,128 +149,221 @@ def clear_errors(module: AnsibleModule) -> Iterator[None]:
         )
 
 
-def run(cluster: Cluster, job: Job, check_mode: bool) -> Report:
-    """Read once, then plan and apply set by set."""
-    patterns = [index_set.pattern for index_set in job.index_sets]
-    templates = sorted({index_set.template for index_set in job.index_sets}) if job.templates else []
-    state = cluster.read(patterns, templates)
-    if not state.indices and not job.may_be_missing:
-        names = ", ".join(patterns)
-        raise RefusedError(f"there is no index {names}: check index_prefix, or run es_rollover_init first.")
-    report = Report(cluster={"distribution": cluster.info.distribution, "version": cluster.info.version})
-    now = _now(cluster, job, report)
-    if job.ages:
-        state = _with_rollovers(cluster, state, patterns, report)
-    report.before = report.after = state
-    for index_set in job.index_sets:
+class Run:
+    """One run of a job: reads once, then plans and applies step by step."""
+
+    def __init__(self, cluster: Cluster, job: Job, check_mode: bool) -> None:
+        self.cluster = cluster
+        self.job = job
+        self.check_mode = check_mode
+        self.report = Report()
+        self.now = cluster.info.clock
+        self.rollovers_known = False
+        self.absent: set[IndexSet] = set()
+
+    @property
+    def states(self) -> dict[IndexSet, State]:
+        """The state of each set now: as read, then as each action leaves it."""
+        return self.report.after
+
+    def execute(self) -> Report:
+        """Do the whole job."""
+        info = self.cluster.info
+        self.report.cluster = {"distribution": info.distribution, "version": info.version}
+        self.now = self._agreed_time()
+        if self.job.ilm_policy:
+            self.cluster.check_ilm_policy(self.job.ilm_policy)
+        self._read()
+        for step in self.job.steps:
+            self._step(step)
+        return self.report
+
+    def _read(self) -> None:
+        sets = self.job.index_sets
+        templates = sorted({one.template for one in sets}) if self.job.templates else []
+        state = self.cluster.read(patterns_of(sets), templates)
+        if not state.indices and not self.job.may_be_missing:
+            names = ", ".join(one.pattern for one in sets)
+            raise RefusedError(
+                f"there is no index {names}: check index_prefix, or run es_rollover_init first."
+            )
+        if self.job.sizes:
+            state = self.cluster.read_sizes(state, patterns_of(self.job.sizes))
+        parts = state.split(sets)
+        self.report.before, self.report.after = parts, dict(parts)
+        if not self.job.may_be_missing:
+            self._note_absent(parts)
+
+    def _note_absent(self, parts: Mapping[IndexSet, State]) -> None:
+        """A prefix without any index is a wrong one: each of its sets has failed."""
+        present = {(one.prefix, type(one)) for one, part in parts.items() if part.indices}
+        for one in parts:
+            if (one.prefix, type(one)) not in present:
+                self.absent.add(one)
+                self._note_failure(one, RefusedError(f"there is no index {one.pattern}: check index_prefix."))
+
+    def _agreed_time(self) -> datetime:
+        """The earlier of the server's clock and ours: an index is too old only when both say so.
+
+        Nothing is born while the server's clock is far behind: its predecessor would seem to have ended long ago.
+        """
+        theirs = self.cluster.info.clock
+        ours = datetime.fromtimestamp(time.time(), theirs.tzinfo)
+        behind = (ours - theirs).total_seconds()
+        clocks = (
+            f"The server's clock says {theirs:%Y-%m-%d %H:%M:%S}Z, this host's says {ours:%Y-%m-%d %H:%M:%S}Z"
+        )
+        if self.job.births and behind > _MAX_SECONDS_BEHIND:
+            raise RefusedError(
+                f"{clocks}: an index that is made now would get a wrong birth date, and the one before it would seem "
+                "older than it is. Set the clocks, then run again."
+            )
+        if abs(behind) > _MAX_CLOCK_SKEW_SECONDS:
+            self.report.warnings.append(f"{clocks}: ages are counted by the earlier one.")
+        return min(ours, theirs)
+
+    def _step(self, step: Mapping[IndexSet, Planner]) -> None:
+        """Plan every set, then do the first action of each, then the second, and so on."""
+        plans = self._plans(step)
+        if not self.rollovers_known and any(_ages(plan) for plan in plans.values()):
+            self._read_rollovers()
+            plans = self._plans(step)
+        for index_set, plan in plans.items():
+            self._note_kept(index_set, ((kept.index, kept.reason) for kept in plan.kept))
+        todo = {index_set: list(plan.actions) for index_set, plan in plans.items()}
+        while todo := {index_set: actions for index_set, actions in todo.items() if actions}:
+            failed = self._do({index_set: actions.pop(0) for index_set, actions in todo.items()})
+            todo = {index_set: actions for index_set, actions in todo.items() if index_set not in failed}
+
+    def _plans(self, step: Mapping[IndexSet, Planner]) -> dict[IndexSet, Plan]:
+        plans: dict[IndexSet, Plan] = {}
+        for index_set, planner in step.items():
+            if index_set in self.absent:
+                continue
+            try:
+                plans[index_set] = planner(
+                    self.job.view(self.states[index_set], index_set, self.now), self.now
+                )
+            except JaegerStorageError as problem:
+                self._note_failure(index_set, problem)
+        return plans
+
+    def _read_rollovers(self) -> None:
+        """When the server itself rolled an alias away from each index: an age may be less than it seems."""
+        self.rollovers_known = True
         try:
-            plan = job.plan(view(state, index_set, now, job.date_separator), now)
-            _note_kept(report, index_set, plan)
-            for action in plan.actions:
-                _do(cluster, action, index_set, check_mode, report)
-        except JaegerStorageError as problem:
-            entry = {
+            rolled = self.cluster.rollover_times(patterns_of(self.job.index_sets))
+        except AuthenticationFailedError:
+            self.report.warnings.append(
+                "This user may not read the cluster state (privilege monitor), so ages are told by birth dates alone: a "
+                "write alias that was put back on an older index in between goes unnoticed."
+            )
+            return
+        for index_set, state in self.states.items():
+            self.states[index_set] = state.with_rollovers(rolled)
+
+    def _do(self, actions: Mapping[IndexSet, Action]) -> set[IndexSet]:
+        """One action of each set, in as few requests as there can be. Returns the sets whose action failed."""
+        sets = list(actions)
+        failed: set[IndexSet] = set()
+        outcomes: dict[IndexSet, Outcome] = {}
+        requests = [(request, [sets[i] for i in places]) for request, places in merge(list(actions.values()))]
+        while requests:
+            request, members = requests.pop(0)
+            try:
+                outcome = self._preview(request) if self.check_mode else self._apply(request, members)
+                outcomes.update(dict.fromkeys(members, outcome))
+            except JaegerStorageError as problem:
+                if len(members) == 1:
+                    failed.add(members[0])
+                    self._note_failure(members[0], problem)
+                else:  # the one that is refused does not keep the others from what they need
+                    requests += [(alone, [one]) for one in members for alone, _ in merge([actions[one]])]
+        for index_set, action in actions.items():
+            if index_set not in failed:
+                self._note(index_set, action, outcomes[index_set])
+        return failed
+
+    def _preview(self, request: Action) -> Outcome:
+        try:
+            return request.preview(self.cluster)
+        except RequestFailedError as refused:
+            if refused.kind in _RACES:
+                return _OVERTAKEN
+            raise
+
+    def _apply(self, request: Action, members: Sequence[IndexSet]) -> Outcome:
+        """Apply a request; where its outcome is unknown or another run was faster, read again before going on.
+
+        What remains of it is sent again. Where nothing remains it was this run, if ever an outcome was unknown; else
+        it was another one. The state that was read then replaces the one that this run knew.
+        """
+        done = _OVERTAKEN
+        attempt = 0
+        while True:
+            try:
+                return request.apply(self.cluster)
+            except OutcomeUnknownError as unknown:
+                problem: JaegerStorageError = unknown
+                done = DONE
+            except RequestFailedError as refused:
+                if refused.kind not in _RACES:
+                    raise
+                problem = refused
+            self.cluster.pause(attempt)
+            fresh = self.cluster.read(patterns_of(members))
+            remaining = request.remaining(fresh)
+            if remaining is None:
+                parts = fresh.split(members)
+                for index_set in members:
+                    self.states[index_set] = self.states[index_set].refreshed(parts[index_set])
+                return replace(done, settled=True)
+            if attempt >= self.cluster.retries:
+                raise problem
+            request = remaining
+            attempt += 1
+
+    def _note(self, index_set: IndexSet, action: Action, outcome: Outcome) -> None:
+        """Report what came of an action, and keep the state after it."""
+        action = action.named_by(outcome)
+        told = action.describe()
+        if not outcome.changed:
+            subject = str(told[0].get("old_index") or told[0].get("index", ""))
+            self._note_kept(index_set, [(subject, outcome.reason)])
+            return
+        if not outcome.settled:
+            self.states[index_set] = action.predict(self.states[index_set])
+        whose = {"index_prefix": index_set.prefix, "record_type": index_set.record_type}
+        self.report.actions += [{**entry, **outcome.told, **whose} for entry in told]
+
+    def _note_kept(self, index_set: IndexSet, kept: Iterable[tuple[str, str]]) -> None:
+        self.report.kept += [
+            {
+                "index": index,
                 "index_prefix": index_set.prefix,
                 "record_type": index_set.record_type,
-                "msg": str(problem),
+                "reason": reason,
             }
-            report.failures.append(entry)
-    return report
-
-
-def _now(cluster: Cluster, job: Job, report: Report) -> datetime:
-    """The earlier of the server's clock and ours: an index is too old only when both say so.
-
-    Nothing is born while the server's clock is far behind: its predecessor would seem to have ended long ago.
-    """
-    theirs = cluster.now()
-    ours = datetime.fromtimestamp(time.time(), theirs.tzinfo)
-    behind = (ours - theirs).total_seconds()
-    clocks = (
-        f"The server's clock says {theirs:%Y-%m-%d %H:%M:%S}Z, this host's says {ours:%Y-%m-%d %H:%M:%S}Z"
-    )
-    if job.births and behind > _MAX_SECONDS_BEHIND:
-        raise RefusedError(
-            f"{clocks}: an index that is made now would get a wrong birth date, and the one before it would seem older "
-            "than it is. Set the clocks, then run again."
-        )
-    if abs(behind) > _MAX_CLOCK_SKEW_SECONDS:
-        report.warnings.append(f"{clocks}: ages are counted by the earlier one.")
-    return min(ours, theirs)
-
-
-def _with_rollovers(cluster: Cluster, state: State, patterns: list[str], report: Report) -> State:
-    try:
-        return cluster.read_rollovers(state, patterns)
-    except AuthenticationFailedError:
-        report.warnings.append(
-            "This user may not read the cluster state (privilege monitor), so ages are told by birth dates alone: a write "
-            "alias that was put back on an older index in between goes unnoticed."
-        )
-        return state
-
-
-def _note_kept(report: Report, index_set: IndexSet, plan: Plan) -> None:
-    report.kept += [
-        {"index": kept.index, "record_type": index_set.record_type, "reason": kept.reason}
-        for kept in plan.kept
-    ]
-
-
-def _do(cluster: Cluster, action: Action, index_set: IndexSet, check_mode: bool, report: Report) -> None:
-    outcome = _preview(cluster, action) if check_mode else _apply(cluster, action, index_set, report)
-    told = action.describe()
-    if outcome.changed:
-        report.after = action.predict(report.after)
-        report.actions += [
-            {**entry, "index_prefix": index_set.prefix, "record_type": index_set.record_type}
-            for entry in told
+            for index, reason in kept
         ]
-    else:
-        subject = str(told[0].get("old_index") or told[0].get("index", ""))
-        entry = {"index": subject, "record_type": index_set.record_type, "reason": outcome.reason}
-        report.kept.append(entry)
+
+    def _note_failure(self, index_set: IndexSet, problem: JaegerStorageError) -> None:
+        """A set that is refused by each step is told once."""
+        entry = {
+            "index_prefix": index_set.prefix,
+            "record_type": index_set.record_type,
+            "msg": str(problem),
+        }
+        if entry not in self.report.failures:
+            self.report.failures.append(entry)
 
 
-def _preview(cluster: Cluster, action: Action) -> Outcome:
-    try:
-        return action.preview(cluster)
-    except RequestFailedError as refused:
-        if refused.kind in _RACES:
-            return _OVERTAKEN
-        raise
-
-
-def _apply(cluster: Cluster, action: Action, index_set: IndexSet, report: Report) -> Outcome:
-    """Apply an action; where its outcome is unknown or another run was faster, read again before going on.
-
-    What remains of it is sent again. Where nothing remains it was this run, if ever an outcome was unknown; else it
-    was another one, and the state that was read replaces the one that this run knew.
-    """
-    done = _OVERTAKEN
-    attempt = 0
-    while True:
-        try:
-            return action.apply(cluster)
-        except OutcomeUnknownError as unknown:
-            problem: JaegerStorageError = unknown
-            done = Outcome(True)
-        except RequestFailedError as refused:
-            if refused.kind not in _RACES:
-                raise
-            problem = refused
-        cluster.pause(attempt)
-        fresh = cluster.read([index_set.pattern])
-        remaining = action.remaining(fresh)
-        if remaining is None:
-            if done is _OVERTAKEN:
-                mine = [name for name in report.after.indices if name.startswith(f"{index_set.base}-")]
-                report.after = report.after.drop(mine).put(*fresh.indices.values())
-            return done
-        if attempt >= cluster.retries:
-            raise problem
-        action = remaining
-        attempt += 1
+def _ages(plan: Plan) -> bool:
+    """Whether a plan hides or deletes something because of its age."""
+    return any(
+        isinstance(action, DeleteIndices) or (isinstance(action, UpdateAliases) and action.remove)
+        for action in plan.actions
+    )
 
 
 def _result(report: Report, job: Job) -> dict[str, Any]:
@@ -253,9 +373,7 @@ def _result(report: Report, job: Job) -> dict[str, Any]:
         "kept": report.kept,
         "failures": report.failures,
         "cluster": report.cluster,
-        "index_sets": [
-            describe(view(report.after, index_set, None, job.date_separator)) for index_set in job.index_sets
-        ],
+        "index_sets": [describe(job.view(report.after[one], one)) for one in job.index_sets],
     }
 
 
@@ -276,20 +394,23 @@ def describe(one: View) -> dict[str, Any]:
                 "written_until": _iso(member.written_until),
                 "readable": member.readable,
             }
-            for member in (*one.dated, *one.generations)
+            for member in one.members
         ],
     }
 
 
-def _picture(state: State, job: Job) -> dict[str, Any]:
+def _picture(states: Mapping[IndexSet, State], job: Job) -> dict[str, Any]:
     """The state for a person's eyes: which index each alias holds, what is stored, which templates there are."""
     picture: dict[str, Any] = {}
+    templates: dict[str, Template] = {}
     for index_set in job.index_sets:
-        one = view(state, index_set, None, job.date_separator)
-        members = (*one.dated, *one.generations)
+        state = states[index_set]
+        one = job.view(state, index_set)
         picture[index_set.write_alias] = one.write_index.name if one.write_index else None
-        picture[index_set.read_alias] = [member.index.name for member in members if member.readable]
-        picture[f"{index_set.base} (stored)"] = [member.index.name for member in members]
+        picture[index_set.read_alias] = [member.index.name for member in one.members if member.readable]
+        picture[f"{index_set.base} (stored)"] = [member.index.name for member in one.members]
+        if (template := state.templates.get(index_set.template)) is not None:
+            templates[template.name] = template
     if job.templates:
         picture["templates"] = {
             name: {
@@ -297,7 +418,7 @@ def _picture(state: State, job: Job) -> dict[str, Any]:
                 "settings": dict(t.settings),
                 "mappings": t.mappings,
             }
-            for name, t in sorted(state.templates.items())
+            for name, t in sorted(templates.items())
         }
     return picture
 

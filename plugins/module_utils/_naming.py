@@ -10,6 +10,7 @@ matched by an open pattern: a name that does not parse exactly belongs to somebo
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 
@@ -26,6 +27,10 @@ _LONGEST_TAIL = "-jaeger-" + ARCHIVE + "-0000001"
 
 # Elasticsearch pads a generation to six digits; the millionth has seven. Eight digits are a date.
 _GENERATION = re.compile(r"\d{6}|[1-9]\d{6}", re.ASCII)
+_DATA_STREAM = "jaeger.spans"
+_BACKING_INDEX = re.compile(
+    r"\.ds-(?P<stream>.+?)-(?:\d{4}\.\d{2}\.\d{2}-)?(?P<number>\d{6}|[1-9]\d{6,})", re.ASCII | re.DOTALL
+)
 _JAEGER_NAME = re.compile(
     r"(?:(?P<prefix>.+)-)?jaeger-(?P<record_type>span-archive|span|service|dependencies|sampling)-(?P<tail>.+)",
     re.DOTALL,
@@ -102,6 +107,11 @@ class IndexSet:
         return f"{self.base}-*"
 
     @property
+    def adopting_alias(self) -> str:
+        """The alias that marks the generation into which an index in an alias's place is being copied."""
+        return f"{self.base}-adopting"
+
+    @property
     def template(self) -> str:
         """Name of the index template: archived spans share the one for spans, as in Jaeger's tools."""
         return IndexSet(self.prefix, "span").base if self.record_type == ARCHIVE else self.base
@@ -138,8 +148,54 @@ class IndexSet:
         return index[len(head) :] if index.startswith(head) else None
 
 
+@dataclass(frozen=True)
+class DataStreamSet(IndexSet):
+    """A data stream of spans, named as in Jaeger's RFC 0004: prod.jaeger.spans (no prefix: jaeger.spans).
+
+    Its name is read and write alias at once, its backing indices (.ds-prod.jaeger.spans-000001; Elasticsearch puts
+    the day before the number) are the generations.
+    """
+
+    @property
+    def base(self) -> str:
+        """The name of the data stream."""
+        return f"{self.prefix}.{_DATA_STREAM}" if self.prefix else _DATA_STREAM
+
+    @property
+    def read_alias(self) -> str:
+        """The data stream itself."""
+        return self.base
+
+    @property
+    def write_alias(self) -> str:
+        """The data stream itself."""
+        return self.base
+
+    @property
+    def pattern(self) -> str:
+        """The data stream's name finds its backing indices, and nothing else."""
+        return self.base
+
+    def backing_name(self, number: int) -> str:
+        """What a backing index is probably called: the server makes the name, Elasticsearch with the day in it."""
+        return f".ds-{self.base}-{number:06d}"
+
+    def generation_of(self, index: str) -> int | None:
+        """Number of a backing index, or None where the name is anything else."""
+        found = _BACKING_INDEX.fullmatch(index)
+        return int(found.group("number")) if found and found.group("stream") == self.base else None
+
+    def period_of(self, index: str, separator: str = "-") -> tuple[datetime, datetime] | None:
+        """A data stream has no dated indices."""
+        return None
+
+
 def find_index_set(index: str) -> IndexSet | None:
     """The set that a generation, a dated index or an alias belongs to, by its name alone."""
+    backing = _BACKING_INDEX.fullmatch(index)
+    if backing is not None:
+        prefix, found_stream, _rest = f".{backing.group('stream')}".rpartition(f".{_DATA_STREAM}")
+        return DataStreamSet(prefix[1:], "span") if found_stream and not _rest else None
     found = _JAEGER_NAME.fullmatch(index)
     if found is None:
         return None
@@ -156,3 +212,26 @@ def index_sets(prefix: str, record_types: list[str] | None, archive: bool) -> li
         raise ConfigurationError("record_types is empty: name at least one, or leave the option out.")
     types = [ARCHIVE] if archive else record_types or ["span", "service", "dependencies"]
     return [IndexSet(prefix, record_type) for record_type in dict.fromkeys(types)]
+
+
+def patterns_of(index_sets: Iterable[IndexSet]) -> list[str]:
+    """The fewest patterns that find every index of these sets: one for a prefix, where it has several sets."""
+    by_prefix: dict[str, list[IndexSet]] = {}
+    patterns: list[str] = []
+    for index_set in dict.fromkeys(index_sets):
+        if isinstance(index_set, DataStreamSet):
+            patterns.append(index_set.pattern)
+        else:
+            by_prefix.setdefault(index_set.prefix, []).append(index_set)
+    for prefix, sets in by_prefix.items():
+        several = f"{prefix}-jaeger-*" if prefix else "jaeger-*"
+        patterns.append(sets[0].pattern if len(sets) == 1 else several)
+    return patterns
+
+
+def heads_of(name: str) -> Iterable[str]:
+    """All that stands before a dash in a name: the bases of the sets that it could belong to."""
+    at = name.find("-")
+    while at > 0:
+        yield name[:at]
+        at = name.find("-", at + 1)

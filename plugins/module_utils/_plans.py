@@ -17,14 +17,16 @@ from typing import Any
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import (
     Action,
+    Adopt,
     CreateIndex,
     DeleteIndices,
     PutTemplate,
     Rollover,
+    Snapshot,
     UpdateAliases,
-    batches,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
     UNBORN,
     Index,
@@ -55,17 +57,19 @@ class AgeRule:
     """How old is too old.
 
     An index is too old when it stopped being written before cutoff (age_from "written"), or when it was created
-    before it ("creation", Jaeger's own reckoning). service_cutoff holds for the service set in addition, always
-    counted from the end of writing: a collector remembers for 12 h which services it has written and does not
-    write them into a new generation before that, so the older one must stay.
+    before it ("creation", Jaeger's own reckoning); never where there is no cutoff. service_cutoff holds for the
+    service set in addition, always counted from the end of writing: a collector remembers for 12 h which services it
+    has written and does not write them into a new generation before that, so the older one must stay.
     """
 
-    cutoff: datetime
+    cutoff: datetime | None
     service_cutoff: datetime
     age_from: str = "written"
 
     @classmethod
-    def at(cls, now: datetime, cutoff: datetime, age_from: str, service_cache_ttl: timedelta) -> AgeRule:
+    def at(
+        cls, now: datetime, cutoff: datetime | None, age_from: str, service_cache_ttl: timedelta
+    ) -> AgeRule:
         """The rule for a run that takes place now."""
         return cls(cutoff, now - service_cache_ttl if service_cache_ttl else UNBORN, age_from)
 
@@ -73,21 +77,69 @@ class AgeRule:
         """Why an index is not too old, or None if it is."""
         if member.written_until is None:
             return "still being written"
+        if self.cutoff is None:
+            return "not limited by age"
         instant = member.index.created if self.age_from == "creation" else member.written_until
         if instant >= self.cutoff:
             verb = "created" if self.age_from == "creation" else "written until"
             return f"{verb} {_iso(instant)}, not before the cut-off {_iso(self.cutoff)}"
-        if record_type == "service" and member.written_until >= self.service_cutoff:
+        return self.protects(member, record_type)
+
+    def protects(self, member: Member, record_type: str) -> str | None:
+        """Why an index must stay however old it is, or None if it need not."""
+        if record_type == "service" and member.written_until and member.written_until >= self.service_cutoff:
             return (
                 f"written until {_iso(member.written_until)}: a collector may still hold its services in its cache "
                 "(service_cache_ttl) and not write them again"
             )
         return None
 
+    @property
+    def why(self) -> str:
+        """What is said of an index that is too old."""
+        return f"older than the cut-off {_iso(self.cutoff)}" if self.cutoff else ""
 
-def plan_init(view: View, template: Template) -> Plan:
-    """Template, first index and aliases, or whatever of them is missing. Nothing is created beside a write index."""
-    _refuse_concrete_alias(view)
+
+@dataclass(frozen=True)
+class RetentionRule:
+    """What is kept: whichever limit bites first, but min_generations always.
+
+    max_size: bytes of the whole set on disk. dated: look at dated indices; generations: at generations.
+    snapshot: repository, stamp of the snapshot's name and patience in seconds; None for no snapshot.
+    """
+
+    age: AgeRule
+    max_size: int | None = None
+    max_generations: int | None = None
+    min_generations: int = 0
+    only_unreadable: bool = True
+    generations: bool = True
+    dated: bool = False
+    snapshot: tuple[str, str, int] | None = None
+
+    def why(self, member: Member, record_type: str, rank: int, size: int) -> tuple[bool, str]:
+        """Whether an index is one too many, and why, or why not.
+
+        rank counts from the newest index (1); size is that of this index and all newer ones.
+        """
+        kept = self.age.keeps(member, record_type)
+        if kept is None:
+            return True, self.age.why
+        if self.max_generations is not None and rank > self.max_generations:
+            return True, f"more than {self.max_generations} indices are newer or the same (max_generations)"
+        if self.max_size is not None and size > self.max_size:
+            return True, f"it and what is newer take {size} bytes, more than max_size ({self.max_size})"
+        return False, kept
+
+
+def plan_init(view: View, template: Template, adopt: frozenset[str] = frozenset(), ilm: bool = False) -> Plan:
+    """Template, first index and aliases, or whatever of them is missing. Nothing is created beside a write index.
+
+    adopt names what else is brought into the set: "concrete", an index in an alias's place; "dated" and
+    "generations", what is not behind the read alias. With ilm the write index is marked as such.
+    """
+    if "concrete" not in adopt:
+        _refuse_concrete_alias(view)
     actions: list[Action] = []
     current = view.state.templates.get(template.name)
     if current is not None and current.priority is None:
@@ -95,41 +147,72 @@ def plan_init(view: View, template: Template) -> Plan:
     if current != template:
         why = "there is none" if current is None else "it differs from Jaeger's for these options"
         actions.append(PutTemplate(template, why))
-    write_index = _write_index(view)
-    if write_index is None and not view.generations:
-        aliases = {view.index_set.read_alias: None, view.index_set.write_alias: None}
+    flag = True if ilm else None
+    if view.concrete:
+        return Plan((*actions, _adopt_concrete(view, flag), *_show(view, adopt)))
+    write_index = _write_index(view, repair=True)
+    if write_index is None and not view.generations and not view.state.behind(view.index_set.write_alias):
+        aliases = {view.index_set.read_alias: None, view.index_set.write_alias: flag}
         actions.append(CreateIndex(view.index_set.generation_name(1), aliases, "the set has no index yet"))
     else:
-        actions += _missing_aliases(view, write_index)
-    return Plan(tuple(actions))
+        actions += _missing_aliases(view, write_index, flag)
+    return Plan((*actions, *_show(view, adopt)))
+
+
+def _adopt_concrete(view: View, flag: bool | None) -> Adopt:
+    """The next generation gets the documents of what sits in an alias's place, and both aliases."""
+    names = view.index_set
+    begun = [member.index.name for member in view.generations if names.adopting_alias in member.index.aliases]
+    target = begun[-1] if begun else names.generation_name(view.newest_number + 1)
+    older = [] if view.state.behind(names.read_alias) else [m.index.name for m in view.generations]
+    readable = dict.fromkeys([*(name for name in older if name != target), target])
+    return Adopt(
+        sources=view.concrete,
+        target=target,
+        marker=names.adopting_alias,
+        add=(*((name, names.read_alias, None) for name in readable), (target, names.write_alias, flag)),
+        remove=tuple((index.name, names.write_alias) for index in view.state.behind(names.write_alias)),
+    )
+
+
+def _show(view: View, adopt: frozenset[str]) -> list[Action]:
+    """Bring what was made or restored by hand, or written before the aliases, behind the read alias."""
+    members = (view.dated if "dated" in adopt else ()) + (view.generations if "generations" in adopt else ())
+    alias = view.index_set.read_alias
+    add = tuple((member.index.name, alias, None) for member in members if not member.readable)
+    return (
+        [UpdateAliases("adopted: readable until the next lookback finds it too old", add=add)] if add else []
+    )
 
 
 def plan_rollover(view: View, conditions: Mapping[str, Any]) -> Plan:
     """One named next generation, readable from its first moment."""
     _refuse_concrete_alias(view)
+    names = view.index_set
     write_index = _write_index(view)
+    if write_index is None and isinstance(names, DataStreamSet):
+        raise RefusedError(f"there is no data stream {names.base}: check index_prefix and strategy.")
     if write_index is None:
         raise RefusedError(
-            f"no index is behind the write alias {view.index_set.write_alias}: check index_prefix, "
+            f"no index is behind the write alias {names.write_alias}: check index_prefix, "
             "or run es_rollover_init, which creates the set or puts the alias back."
         )
-    new_index = view.index_set.generation_name(view.newest_number + 1)
-    if view.index_set.generation_of(new_index) is None:
+    if isinstance(names, DataStreamSet):
+        following = names.backing_name(view.newest_number + 1)
+        return Plan((Rollover(names.base, write_index.name, following, {}, conditions, named=False),))
+    new_index = names.generation_name(view.newest_number + 1)
+    if names.generation_of(new_index) is None:
         raise RefusedError(
             f"{new_index} would not be a name of the set: its generations have come to their end."
         )
-    return Plan(
-        (
-            *_readable(view, write_index),
-            Rollover(
-                write_alias=view.index_set.write_alias,
-                old_index=write_index.name,
-                new_index=new_index,
-                aliases={view.index_set.read_alias: None},
-                conditions=conditions,
-            ),
-        )
+    rollover = Rollover(
+        write_alias=names.write_alias,
+        old_index=write_index.name,
+        new_index=new_index,
+        aliases={names.read_alias: None},
+        conditions=conditions,
     )
+    return Plan((*_readable(view, write_index), rollover))
 
 
 def plan_lookback(view: View, rule: AgeRule) -> Plan:
@@ -137,66 +220,95 @@ def plan_lookback(view: View, rule: AgeRule) -> Plan:
     _refuse_concrete_alias(view)
     old: list[tuple[str, str]] = []
     kept = _strangers(view)
-    for member in (*view.dated, *view.generations):
+    for member in view.members:
         if not member.readable or member.is_write_index:
             continue
         reason = rule.keeps(member, view.index_set.record_type)
+        if reason is None and member.index.aliases_blocked:
+            reason = (
+                f"too old, but its aliases cannot be changed: it is blocked ({member.index.aliases_blocked})"
+            )
         if reason is None:
             old.append((member.index.name, view.index_set.read_alias))
         else:
             kept.append(Kept(member.index.name, reason))
-    why = f"older than the cut-off {_iso(rule.cutoff)}"
-    return Plan((UpdateAliases(why, remove=tuple(old)),) if old else (), tuple(kept))
+    return Plan((UpdateAliases(rule.why, remove=tuple(old)),) if old else (), tuple(kept))
 
 
-def plan_retention(view: View, rule: AgeRule, strategy: str, only_unreadable: bool) -> Plan:
-    """Delete what is too old: generations (manual_rollover) or dated indices (periodic), never a write index."""
+def plan_retention(view: View, rule: RetentionRule) -> Plan:
+    """Delete what is one too many by age, size or number; never a write index, never fewer than are to be kept."""
     _refuse_concrete_alias(view)
-    old: list[str] = []
+    old: dict[str, str] = {}
     kept = _strangers(view)
-    for member in view.dated if strategy == "periodic" else view.generations:
-        reason = _keep(member, view, rule, only_unreadable)
+    members = (view.dated if rule.dated else ()) + (view.generations if rule.generations else ())
+    size = sum(member.index.size or 0 for member in members)
+    for place, member in enumerate(members):
+        rank = len(members) - place
+        surplus, why = rule.why(member, view.index_set.record_type, rank, size)
+        size -= member.index.size or 0
+        reason = _protected(member, view, rule, rank) if surplus else _never(member) or why
         if reason is None:
-            old.append(member.index.name)
+            old[member.index.name] = why
         else:
             kept.append(Kept(member.index.name, reason))
-    why = f"older than the cut-off {_iso(rule.cutoff)}"
-    return Plan(tuple(DeleteIndices(group, why) for group in batches(old)), tuple(kept))
+    if not old:
+        return Plan((), tuple(kept))
+    names = tuple(old)
+    delete = DeleteIndices(names, old)
+    if rule.snapshot is None:
+        return Plan((delete,), tuple(kept))
+    repository, stamp, seconds = rule.snapshot
+    return Plan((Snapshot(repository, names, stamp, seconds), delete), tuple(kept))
 
 
-def _keep(member: Member, view: View, rule: AgeRule, only_unreadable: bool) -> str | None:
+def _never(member: Member) -> str | None:
     if member.is_write_index or any(_writes(alias, flag) for alias, flag in member.index.aliases.items()):
         return "a write index is never deleted"
-    reason = rule.keeps(member, view.index_set.record_type)
-    if reason is None and only_unreadable and member.readable:
+    return "still being written" if member.written_until is None else None
+
+
+def _protected(member: Member, view: View, rule: RetentionRule, rank: int) -> str | None:
+    """Why an index stays though it is one too many, or None if it goes."""
+    reason = _never(member) or rule.age.protects(member, view.index_set.record_type)
+    if reason:
+        return reason
+    if rank <= rule.min_generations:
+        return f"among the newest {rule.min_generations} (min_generations)"
+    if rule.only_unreadable and member.readable:
         return "still readable: run es_lookback first, or set only_unreadable to false"
-    return reason
+    if member.index.deletion_blocked:
+        return f"it cannot be deleted: it is blocked ({member.index.deletion_blocked})"
+    return None
 
 
 def _writes(alias: str, is_write_index: bool | None) -> bool:
     return is_write_index is True or (is_write_index is None and alias.endswith("-write"))
 
 
-def _write_index(view: View) -> Index | None:
-    """The write index; refuses a write alias that does not say which of several indices it means."""
+def _write_index(view: View, repair: bool = False) -> Index | None:
+    """The write index, if there is one; refuses (or, to repair it, overlooks) an alias that does not say which."""
     alias = view.index_set.write_alias
     behind = view.state.behind(alias)
-    if behind and view.write_index is None:
+    if behind and view.write_index is None and not repair:
         names = ", ".join(sorted(index.name for index in behind))
         raise RefusedError(
             f"the write alias {alias} points to {names} and none of them is marked as its write index: "
-            "leave it on the newest one only (POST _aliases), then run again."
+            "run es_rollover_init, which leaves it on the newest generation alone."
         )
     return view.write_index
 
 
-def _missing_aliases(view: View, write_index: Index | None) -> list[Action]:
+def _missing_aliases(view: View, write_index: Index | None, flag: bool | None) -> list[Action]:
     """Put a lost write alias back on the newest generation, and a lost read alias on what it must hold."""
     actions: list[Action] = []
+    alias = view.index_set.write_alias
     if write_index is None:
-        write_index = view.generations[-1].index
-        entry = (write_index.name, view.index_set.write_alias, None)
-        actions.append(UpdateAliases("the write alias was lost; this is the newest generation", add=(entry,)))
+        behind = view.state.behind(alias)
+        write_index = view.generations[-1].index if view.generations else max(behind, key=lambda i: i.name)
+        entry = (write_index.name, alias, flag)
+        others = tuple((index.name, alias) for index in behind if index.name != write_index.name)
+        why = "the write alias did not say where to write" if behind else "the write alias was lost"
+        actions.append(UpdateAliases(f"{why}; this is the newest generation", add=(entry,), remove=others))
     if view.state.behind(view.index_set.read_alias):
         return [*actions, *_readable(view, write_index)]
     names = dict.fromkeys([*(member.index.name for member in view.generations), write_index.name])
@@ -216,11 +328,10 @@ def _readable(view: View, write_index: Index) -> list[Action]:
 
 
 def _refuse_concrete_alias(view: View) -> None:
-    if view.concrete_alias:
+    if view.concrete:
         raise RefusedError(
-            f"{view.concrete_alias} is an index, not an alias: a collector wrote before the set was initialised. "
-            "Nothing was changed. Stop the collector, reindex its documents into another index, delete it and run "
-            "es_rollover_init."
+            f"{view.concrete[0]} is an index, not an alias: a collector wrote before the set was initialised. "
+            "Nothing was changed. Run es_rollover_init with adopt: [concrete], which moves its documents into the set."
         )
 
 
@@ -237,8 +348,11 @@ def _iso(instant: datetime) -> str:
 def problems(view: View) -> list[str]:
     """What is wrong with an index set, a sentence each; none for a healthy one, or one of dated indices only."""
     names = view.index_set
-    if view.concrete_alias:
-        return [f"{view.concrete_alias} is an index where an alias belongs"]
+    if view.concrete:
+        return [
+            f"{name} is an index where an alias belongs: es_rollover_init with adopt moves its documents"
+            for name in view.concrete
+        ]
     behind = view.state.behind(names.write_alias)
     if not behind:
         lost = f"no index is behind the write alias {names.write_alias}: es_rollover_init puts it back"
@@ -259,4 +373,19 @@ def problems(view: View) -> list[str]:
     newest = view.generations[-1].index if view.generations else view.write_index
     if newest is not view.write_index:
         found.append(f"the write alias is on {view.write_index.name}, but {newest.name} is newer")
-    return found
+    return found + _troubles(view)
+
+
+def _troubles(view: View) -> list[str]:
+    """What keeps single indices from being read, hidden or deleted."""
+    blocked = [
+        f"{member.index.name} is blocked ({', '.join(sorted(member.index.blocks))}): a full disk sets such a block"
+        for member in view.members
+        if member.index.blocks
+    ]
+    red = [
+        f"{m.index.name} has health red: a part of it cannot be read"
+        for m in view.members
+        if m.index.health == "red"
+    ]
+    return blocked + red

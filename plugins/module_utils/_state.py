@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import IndexSet
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import IndexSet, heads_of
 
 MILLISECOND = timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -19,12 +19,21 @@ EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 UNBORN = datetime.max.replace(tzinfo=timezone.utc)
 
 
+# Blocks under which an alias of an index cannot be changed, and under which it cannot be deleted.
+_ALIAS_BLOCKS = frozenset({"read_only", "read_only_allow_delete", "metadata"})
+_DELETION_BLOCKS = frozenset({"read_only", "metadata"})
+
+
 @dataclass(frozen=True)
 class ClusterInfo:
-    """Who answered GET /. distribution is "elasticsearch" or "opensearch"."""
+    """Who answered, and when by its own clock: the earliest of its nodes, in UTC.
+
+    distribution is "elasticsearch" or "opensearch"; version is that of the oldest node.
+    """
 
     distribution: str
     version: str
+    clock: datetime
 
     @property
     def composable_templates(self) -> bool:
@@ -36,13 +45,29 @@ class ClusterInfo:
 class Index:
     """One index. aliases maps each alias to its is_write_index flag (None where the server has none).
 
-    rolled is when the server itself rolled an alias away from it, where it was asked for that.
+    A data stream stands among the aliases of its backing indices. blocks are the names of those that are set
+    (read_only, write, ...). What only some runs ask for is None where it was not read: rolled, when the server
+    itself rolled an alias away from it; size (bytes on disk, replicas too), docs (nested ones too), health.
     """
 
     name: str
     created: datetime
     aliases: Mapping[str, bool | None] = field(default_factory=dict)
+    blocks: frozenset[str] = frozenset()
     rolled: datetime | None = None
+    size: int | None = None
+    docs: int | None = None
+    health: str | None = None
+
+    @property
+    def aliases_blocked(self) -> str:
+        """The blocks that keep its aliases from being changed, in words; empty if there are none."""
+        return ", ".join(sorted(self.blocks & _ALIAS_BLOCKS))
+
+    @property
+    def deletion_blocked(self) -> str:
+        """The blocks that keep it from being deleted, in words; empty if there are none."""
+        return ", ".join(sorted(self.blocks & _DELETION_BLOCKS))
 
     def with_alias(self, alias: str, is_write_index: bool | None = None) -> Index:
         """The index, behind one more alias."""
@@ -79,12 +104,44 @@ class State:
         """The state with these indices in it, in place of those of the same name."""
         return replace(self, indices={**self.indices, **{index.name: index for index in indices}})
 
+    def with_rollovers(self, times: Mapping[str, datetime]) -> State:
+        """The state, with the time at which the server rolled an alias away from each index."""
+        return self.put(*(replace(self.indices[n], rolled=t) for n, t in times.items() if n in self.indices))
+
+    def refreshed(self, fresh: State) -> State:
+        """What was read again, with what only some reads ask for as it was known before."""
+        known = [
+            replace(i, rolled=old.rolled, size=old.size, docs=old.docs, health=old.health)
+            for i in fresh.indices.values()
+            if (old := self.indices.get(i.name)) is not None
+        ]
+        return State(fresh.put(*known).indices, self.templates)
+
     def drop(self, names: Iterable[str]) -> State:
         """The state without these indices."""
         gone = set(names)
         return replace(
             self, indices={name: index for name, index in self.indices.items() if name not in gone}
         )
+
+    def split(self, index_sets: Iterable[IndexSet]) -> dict[IndexSet, State]:
+        """The part of each set: what is named like it or sits behind its aliases. An index may be in several."""
+        heads: dict[str, list[IndexSet]] = {}
+        aliases: dict[str, list[IndexSet]] = {}
+        parts: dict[IndexSet, dict[str, Index]] = {}
+        for index_set in index_sets:
+            parts[index_set] = {}
+            heads.setdefault(index_set.base, []).append(index_set)
+            for alias in (index_set.read_alias, index_set.write_alias):
+                aliases.setdefault(alias, []).append(index_set)
+        for index in self.indices.values():
+            for head in heads_of(index.name):
+                for index_set in heads.get(head, ()):
+                    parts[index_set][index.name] = index
+            for alias in index.aliases:
+                for index_set in aliases.get(alias, ()):
+                    parts[index_set][index.name] = index
+        return {index_set: State(part, self.templates) for index_set, part in parts.items()}
 
     def behind(self, alias: str) -> list[Index]:
         """The indices behind an alias."""
@@ -136,10 +193,15 @@ class View:
         return max((member.number or 0 for member in self.generations), default=0)
 
     @property
-    def concrete_alias(self) -> str | None:
-        """Name of an index that sits where an alias belongs (a collector wrote before init), or None."""
+    def members(self) -> tuple[Member, ...]:
+        """All that belongs to the set, dated indices first."""
+        return (*self.dated, *self.generations)
+
+    @property
+    def concrete(self) -> tuple[str, ...]:
+        """Names of the indices that sit where an alias belongs: a collector wrote before init."""
         names = (self.index_set.write_alias, self.index_set.read_alias)
-        return next((name for name in names if name in self.state.indices), None)
+        return tuple(name for name in names if name in self.state.indices)
 
 
 def view(state: State, index_set: IndexSet, now: datetime | None = None, separator: str = "-") -> View:

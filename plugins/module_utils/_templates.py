@@ -62,8 +62,14 @@ _MAPPINGS: dict[str, dict[str, Any]] = {
 }
 
 
-def template(index_set: IndexSet, shards: int, replicas: int, priority: int = 0) -> Template:
-    """The index template of a set. The archive set has the one of the spans, whose pattern covers it."""
+def template(
+    index_set: IndexSet, shards: int, replicas: int, priority: int = 0, ilm_policy: str | None = None
+) -> Template:
+    """The index template of a set. The archive set has the one of the spans, whose pattern covers it.
+
+    With ilm_policy the server itself rolls over, and each new index gets its policy and the read alias from here.
+    """
+    lifecycle = {"index.lifecycle.name": ilm_policy, "index.lifecycle.rollover_alias": index_set.write_alias}
     record_type = "span" if index_set.record_type == ARCHIVE else index_set.record_type
     return Template(
         name=index_set.template,
@@ -73,7 +79,9 @@ def template(index_set: IndexSet, shards: int, replicas: int, priority: int = 0)
             "index.number_of_replicas": str(replicas),
             "index.mapping.nested_fields.limit": "50",
             "index.requests.cache.enable": "false" if record_type == "sampling" else "true",
+            **({name: str(value) for name, value in lifecycle.items()} if ilm_policy else {}),
         },
         mappings=_MAPPINGS[record_type],
+        aliases={index_set.read_alias: {}} if ilm_policy else {},
         priority=priority,
     )

@@ -21,14 +21,30 @@ extends_documentation_fragment:
   - tracestack.jaeger._connection
   - tracestack.jaeger._index_set
   - tracestack.jaeger._age
+  - tracestack.jaeger._snapshot
 options:
   days:
     description:
       - Delete what is older than so many days (the cleaner's first argument).
       - The cut-off is the coming midnight (UTC) minus so many days, as Jaeger reckons it.
+      - At least one of O(days), O(max_size) and O(max_generations) is needed. Of several, whichever bites first counts.
     type: int
-    required: true
     aliases: [number_of_days]
+  max_size:
+    description:
+      - Delete the oldest until the rest of an index set takes no more than this on disk, replicas included.
+      - A number and one of C(b), C(kb), C(mb), C(gb), C(tb), C(pb), such as V(500gb).
+    type: str
+    version_added: 0.2.0
+  max_generations:
+    description: Delete all but so many of the newest generations (or dated indices) of an index set.
+    type: int
+    version_added: 0.2.0
+  min_generations:
+    description: So many of the newest are always kept, whatever the limits say. The write index is kept even with V(0).
+    type: int
+    default: 0
+    version_added: 0.2.0
   strategy:
     description:
       - V(manual_rollover) deletes generations, such as C(prod-jaeger-span-000001) (the cleaner's C(--rollover)).
@@ -55,6 +71,15 @@ EXAMPLES = r"""
     server_urls: http://localhost:9200
     index_prefix: prod
     days: 14
+
+- name: Keep no more than 500 GB, never fewer than three generations, and a snapshot of what goes
+  tracestack.jaeger.es_index_cleaner:
+    server_urls: http://localhost:9200
+    index_prefix: prod
+    record_types: [span]
+    max_size: 500gb
+    min_generations: 3
+    snapshot_repository: backup
 
 - name: Delete old dated indices
   tracestack.jaeger.es_index_cleaner:
@@ -127,54 +152,59 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
+    RETENTION,
+    RETENTION_LIMITS,
     ArgumentSpec,
     age_spec,
     connection_spec,
-    duration,
     index_set_spec,
-    not_negative,
+    retention_rule_of,
+    snapshot_spec,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import retention_cutoff
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import Job, run_module
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
     check_date_separator,
     check_prefix,
     index_sets,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import AgeRule, Plan, plan_retention
+from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import Plan, plan_retention
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import View
 
 
 def prepare(params: Mapping[str, Any]) -> Job:
-    """Check the options; plan each set by its cut-off."""
+    """Check the options; plan each set by what it may keep."""
     prefix = check_prefix(params["index_prefix"])
-    days = not_negative("days", params["days"])
     separator = check_date_separator(params["index_date_separator"])
-    ttl = duration("service_cache_ttl", params["service_cache_ttl"])
+    dated = params["strategy"] == "periodic"
+    rule = retention_rule_of(params, params, dated=dated, generations=not dated)
 
     def plan(view: View, now: datetime) -> Plan:
-        rule = AgeRule.at(now, retention_cutoff(now, days), params["age_from"], ttl)
-        return plan_retention(view, rule, params["strategy"], params["only_unreadable"])
+        return plan_retention(view, rule(now))
 
     sets = index_sets(prefix, params["record_types"], params["archive"])
-    return Job(sets, plan, ages=True, date_separator=separator)
+    return Job(
+        [dict.fromkeys(sets, plan)],
+        sizes=frozenset(sets if params["max_size"] else ()),
+        separators=dict.fromkeys(sets, separator),
+    )
 
 
 def main() -> None:
     """Entry point of the module."""
     own = ArgumentSpec(
         {
-            "days": {"type": "int", "required": True, "aliases": ["number_of_days"]},
+            **RETENTION,
             "strategy": {
                 "type": "str",
                 "choices": ["manual_rollover", "periodic"],
                 "default": "manual_rollover",
             },
             "index_date_separator": {"type": "str", "default": "-"},
-            "only_unreadable": {"type": "bool", "default": True},
-        }
+        },
+        required_one_of=(RETENTION_LIMITS,),
     )
-    run_module(connection_spec().merge(index_set_spec()).merge(age_spec()).merge(own), prepare)
+    spec = connection_spec().merge(index_set_spec()).merge(age_spec()).merge(snapshot_spec()).merge(own)
+    run_module(spec, prepare)
 
 
 if __name__ == "__main__":

@@ -17,14 +17,23 @@ author:
 extends_documentation_fragment:
   - tracestack.jaeger._attributes.info
   - tracestack.jaeger._connection
+  - tracestack.jaeger._maintenance
+  - tracestack.jaeger._age
+  - tracestack.jaeger._snapshot
 options:
   index_prefix:
     description:
       - Only the index sets of this prefix.
       - If it is left out, all prefixes that are found, and the indices without a prefix.
     type: str
+  index_sets:
+    description:
+      - What M(tracestack.jaeger.es_maintenance) is told every night, in the same words. Then each of these sets is returned with what its
+        next run would do (RV(index_sets[].next)). Nothing is changed.
+    version_added: 0.2.0
 seealso:
   - module: tracestack.jaeger.es_rollover_init
+  - module: tracestack.jaeger.es_maintenance
 """
 
 EXAMPLES = r"""
@@ -32,6 +41,16 @@ EXAMPLES = r"""
   tracestack.jaeger.es_index_info:
     server_urls: http://localhost:9200
   register: jaeger
+
+- name: Ask what tonight's maintenance would do
+  tracestack.jaeger.es_index_info:
+    server_urls: http://localhost:9200
+    index_prefix: prod
+    index_sets:
+      - index_prefix: prod
+        conditions: {max_age: 1d}
+        lookback: {unit: days, unit_count: 7}
+        retention: {days: 14}
 
 - name: Stop if anything is wrong
   ansible.builtin.assert:
@@ -53,12 +72,27 @@ index_sets:
     index_prefix: {description: The prefix; empty for none., type: str, returned: success}
     record_type: {description: The record type., type: str, returned: success}
     strategy:
-      description: V(manual_rollover) where the set has generations or a write alias, else V(periodic).
+      description:
+        - V(manual_rollover) where the set has generations or a write alias, V(auto_rollover) where its write index is marked as
+          such, V(data_stream) for one, else V(periodic).
       type: str
       returned: success
     read_alias: {description: Name of the read alias., type: str, returned: success}
     write_alias: {description: Name of the write alias., type: str, returned: success}
     write_index: {description: The index behind the write alias., type: str, returned: success}
+    next:
+      description: What the next maintenance would do with the set, and what it would leave alone; where O(index_sets) names it.
+      type: dict
+      returned: if asked for
+      sample:
+        actions:
+          - action: rollover
+            index: prod-jaeger-span-000002
+            old_index: prod-jaeger-span-000001
+            alias: prod-jaeger-span-write
+            why: its conditions are met
+        kept: []
+        failures: []
     problems:
       description: What is wrong with the set, a sentence each.
       type: list
@@ -76,31 +110,42 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+          age_seconds: 86400
           health: yellow
           docs: 13
           size_bytes: 19251
 """
 
+from datetime import datetime
 from typing import Any
 
 from ansible.module_utils.basic import AnsibleModule
 
-from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import ArgumentSpec, connection_spec
+from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
+    ArgumentSpec,
+    age_spec,
+    connection_spec,
+    snapshot_spec,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import Cluster
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.tracestack.jaeger.plugins.module_utils._maintenance import ENTRY, maintenance_job
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import (
+    Report,
+    Run,
     clear_errors,
     connection_options,
     describe,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
     ALL_RECORD_TYPES,
+    DataStreamSet,
     IndexSet,
     check_prefix,
     find_index_set,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import problems
-from ansible_collections.tracestack.jaeger.plugins.module_utils._state import State, view
+from ansible_collections.tracestack.jaeger.plugins.module_utils._state import State, View, view
 
 
 def sets_in(state: State) -> list[IndexSet]:
@@ -109,7 +154,7 @@ def sets_in(state: State) -> list[IndexSet]:
     found = {
         index_set for name in names if (index_set := find_index_set(name)) and _possible(index_set.prefix)
     }
-    return sorted(found, key=lambda one: (one.prefix, ALL_RECORD_TYPES.index(one.record_type)))
+    return sorted(found, key=lambda one: (one.prefix, ALL_RECORD_TYPES.index(one.record_type), one.base))
 
 
 def _possible(prefix: str) -> bool:
@@ -120,43 +165,72 @@ def _possible(prefix: str) -> bool:
         return False
 
 
-def look(cluster: Cluster, prefix: str | None) -> list[dict[str, Any]]:
-    """All index sets of a prefix (None: of all prefixes), as the module returns them."""
-    head = "*" if prefix is None else f"{prefix}-" if prefix else ""
-    patterns = [f"{head}jaeger-*"]
+def look(cluster: Cluster, prefix: str | None) -> list[View]:
+    """All index sets of a prefix (None: of all prefixes)."""
+    patterns = ["*jaeger-*", "*jaeger.spans"]
+    if prefix is not None:
+        patterns = [f"{prefix}-jaeger-*" if prefix else "jaeger-*", DataStreamSet(prefix, "span").pattern]
     state = cluster.read(patterns)
-    stats = cluster.index_stats(patterns) if state.indices else {}
-    found: list[dict[str, Any]] = []
-    for index_set in sets_in(state):
-        if prefix not in (None, index_set.prefix):
-            continue
-        one = view(state, index_set)
-        told = describe(one)
-        for entry in told["indices"]:
-            row = stats.get(entry["index"], {})
-            entry["health"] = row.get("health")
-            entry["docs"] = int(row.get("docs.count") or 0)
-            entry["size_bytes"] = int(row.get("store.size") or 0)
-        manual = one.generations or one.write_index or one.concrete_alias
-        found.append(
-            {**told, "strategy": "manual_rollover" if manual else "periodic", "problems": problems(one)}
-        )
-    return found
+    if state.indices:
+        state = cluster.read_sizes(state, patterns)
+    sets = [index_set for index_set in sets_in(state) if prefix in (None, index_set.prefix)]
+    return [view(part, index_set, cluster.info.clock) for index_set, part in state.split(sets).items()]
+
+
+def tell(one: View, clock: datetime) -> dict[str, Any]:
+    """An index set as the module returns it; clock is the server's."""
+    told = describe(one)
+    for entry, member in zip(told["indices"], one.members):
+        entry["age_seconds"] = max(0, int((clock - member.index.created).total_seconds()))
+        entry["health"] = member.index.health
+        entry["docs"] = member.index.docs
+        entry["size_bytes"] = member.index.size
+    return {**told, "strategy": _strategy(one), "problems": problems(one)}
+
+
+def _strategy(one: View) -> str:
+    if isinstance(one.index_set, DataStreamSet):
+        return "data_stream"
+    if not (one.generations or one.write_index or one.concrete):
+        return "periodic"
+    flagged = one.write_index is not None and one.write_index.aliases[one.index_set.write_alias]
+    return "auto_rollover" if flagged else "manual_rollover"
 
 
 def main() -> None:
     """Entry point of the module."""
-    spec = connection_spec().merge(ArgumentSpec({"index_prefix": {"type": "str"}}))
+    entries = {"type": "list", "elements": "dict", "options": ENTRY}
+    own = ArgumentSpec({"index_prefix": {"type": "str"}, "index_sets": entries})
+    spec = connection_spec().merge(age_spec()).merge(snapshot_spec()).merge(own)
     module = AnsibleModule(**spec.to_kwargs(), supports_check_mode=True)
     with clear_errors(module):
         options = connection_options(module)
         prefix = module.params["index_prefix"]
         if prefix is not None:
             check_prefix(prefix)
+        job = maintenance_job(module.params) if module.params["index_sets"] else None
         cluster = Cluster(options)
-        index_sets = look(cluster, prefix)
+        told = [tell(one, cluster.info.clock) for one in look(cluster, prefix)]
+        if job is not None:
+            tell_next(told, Run(cluster, job, check_mode=True).execute())
     info = {"distribution": cluster.info.distribution, "version": cluster.info.version}
-    module.exit_json(changed=False, cluster=info, index_sets=index_sets)
+    module.exit_json(changed=False, cluster=info, index_sets=told)
+
+
+def tell_next(told: list[dict[str, Any]], report: Report) -> None:
+    """Add to each set what a maintenance run would do with it."""
+    for index_set in report.after:
+        whose = {"index_prefix": index_set.prefix, "record_type": index_set.record_type}
+        for one in told:
+            if one["read_alias"] == index_set.read_alias:
+                one["next"] = {
+                    name: [entry for entry in found if whose.items() <= entry.items()]
+                    for name, found in (
+                        ("actions", report.actions),
+                        ("kept", report.kept),
+                        ("failures", report.failures),
+                    )
+                }
 
 
 if __name__ == "__main__":

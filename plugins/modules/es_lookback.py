@@ -115,52 +115,41 @@ from datetime import datetime
 from typing import Any
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
+    LOOKBACK,
     ArgumentSpec,
+    age_rule_of,
     age_spec,
     connection_spec,
-    duration,
     index_set_spec,
-    not_negative,
+    lookback_cutoff_of,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import UNITS, lookback_cutoff
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import Job, run_module
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
     check_date_separator,
     check_prefix,
     index_sets,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import AgeRule, Plan, plan_lookback
+from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import Plan, plan_lookback
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import View
 
 
 def prepare(params: Mapping[str, Any]) -> Job:
     """Check the options; plan each set by its cut-off."""
     prefix = check_prefix(params["index_prefix"])
-    count = not_negative("unit_count", params["unit_count"])
+    cutoff = lookback_cutoff_of(params)
+    rule = age_rule_of(params)
     separator = check_date_separator(params["index_date_separator"])
-    ttl = duration("service_cache_ttl", params["service_cache_ttl"])
 
     def plan(view: View, now: datetime) -> Plan:
-        cutoff = lookback_cutoff(now, params["unit"], count)
-        return plan_lookback(view, AgeRule.at(now, cutoff, params["age_from"], ttl))
+        return plan_lookback(view, rule(now, cutoff(now)))
 
-    return Job(
-        index_sets(prefix, params["record_types"], params["archive"]),
-        plan,
-        ages=True,
-        date_separator=separator,
-    )
+    sets = index_sets(prefix, params["record_types"], params["archive"])
+    return Job([dict.fromkeys(sets, plan)], separators=dict.fromkeys(sets, separator))
 
 
 def main() -> None:
     """Entry point of the module."""
-    own = ArgumentSpec(
-        {
-            "unit": {"type": "str", "choices": list(UNITS), "default": "days"},
-            "unit_count": {"type": "int", "default": 1},
-            "index_date_separator": {"type": "str", "default": "-"},
-        }
-    )
+    own = ArgumentSpec({**LOOKBACK, "index_date_separator": {"type": "str", "default": "-"}})
     run_module(connection_spec().merge(index_set_spec()).merge(age_spec()).merge(own), prepare)
 
 

@@ -144,57 +144,21 @@ index_sets:
           readable: true
 """
 
-import re
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
+    CONDITIONS,
     ArgumentSpec,
+    checked_conditions,
     connection_spec,
     index_set_spec,
-    not_negative,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import Job, run_module
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import check_prefix, index_sets
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import Plan, plan_rollover
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import View
-
-_AGE = re.compile(r"\d+(?:d|h|m|s|ms|micros|nanos)", re.ASCII)
-_SIZE = re.compile(r"\d+(?:b|kb|mb|gb|tb|pb)", re.ASCII | re.IGNORECASE)
-_CONDITIONS = {
-    f"{bound}_{what}": kind
-    for bound in ("max", "min")
-    for what, kind in (
-        ("age", "str"),
-        ("docs", "int"),
-        ("size", "str"),
-        ("primary_shard_size", "str"),
-        ("primary_shard_docs", "int"),
-    )
-}
-
-
-def checked_conditions(conditions: Mapping[str, Any]) -> dict[str, Any]:
-    """The conditions that were given, each of a form that the server understands."""
-    given = {name: value for name, value in conditions.items() if value is not None}
-    if not given:
-        raise ConfigurationError(
-            "conditions names none: give at least one, such as max_age: 2d; max_age: 0s always rolls over."
-        )
-    for name, value in given.items():
-        if _CONDITIONS[name] == "int":
-            not_negative(f"conditions.{name}", value)
-        elif name.endswith("_age") and not _AGE.fullmatch(value):
-            raise ConfigurationError(
-                f"conditions.{name} is {value!r}: give a number and a unit, such as 2d or 12h."
-            )
-        elif name.endswith("_size") and not _SIZE.fullmatch(value):
-            raise ConfigurationError(
-                f"conditions.{name} is {value!r}: give a number and a unit, such as 50gb."
-            )
-    return given
 
 
 def prepare(params: Mapping[str, Any]) -> Job:
@@ -205,13 +169,13 @@ def prepare(params: Mapping[str, Any]) -> Job:
     def plan(view: View, _now: datetime) -> Plan:
         return plan_rollover(view, conditions)
 
-    return Job(index_sets(prefix, params["record_types"], params["archive"]), plan, births=True)
+    sets = index_sets(prefix, params["record_types"], params["archive"])
+    return Job([dict.fromkeys(sets, plan)], births=True)
 
 
 def main() -> None:
     """Entry point of the module."""
-    options = {name: {"type": kind} for name, kind in _CONDITIONS.items()}
-    own = ArgumentSpec({"conditions": {"type": "dict", "default": {"max_age": "2d"}, "options": options}})
+    own = ArgumentSpec({"conditions": {"type": "dict", "default": {"max_age": "2d"}, "options": CONDITIONS}})
     run_module(connection_spec().merge(index_set_spec()).merge(own), prepare)
 
 

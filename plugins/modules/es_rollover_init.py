@@ -41,6 +41,39 @@ options:
       service: {description: Priority of the template for services., type: int, default: 0}
       dependencies: {description: Priority of the template for dependencies., type: int, default: 0}
       sampling: {description: Priority of the template for adaptive sampling., type: int, default: 0}
+  use_ilm:
+    description:
+      - Prepare for Elasticsearch's index lifecycle management, which then rolls over by itself (Jaeger's C(--es.use-ilm)).
+      - The templates name the policy, and the write index is marked as such. Fails where the policy does not exist. Not for O(archive),
+        whose indices share the template of the spans. OpenSearch has no ILM.
+    type: bool
+    default: false
+    version_added: 0.2.0
+  ilm_policy_name:
+    description: The policy for O(use_ilm) (Jaeger's C(--es.ilm-policy-name)).
+    type: str
+    default: jaeger-ilm-policy
+    version_added: 0.2.0
+  adopt:
+    description:
+      - What else to bring into the index sets.
+      - V(concrete) is an index that sits where an alias belongs, since a collector wrote before the set was initialised. Its documents are
+        copied into the next generation, at the end under a write block, then the alias takes its place in one atomic step. How long the
+        block was is told in RV(actions). A collector loses what it tries to write during the block. Without this it is an error.
+      - V(dated) are dated indices (C(prod-jaeger-span-2026-05-30)). They go behind the read alias, so that old traces stay visible when
+        Jaeger moves from periodic indices to aliases.
+      - V(generations) are generations that are not behind the read alias, such as those restored from a snapshot.
+      - M(tracestack.jaeger.es_lookback) takes what is too old out of the read alias again.
+    type: list
+    elements: str
+    choices: [concrete, dated, generations]
+    default: []
+    version_added: 0.2.0
+  index_date_separator:
+    description: What stands between year, month and day in the names of dated indices, for V(dated) in O(adopt).
+    type: str
+    default: "-"
+    version_added: 0.2.0
 seealso:
   - module: tracestack.jaeger.es_rollover
 """
@@ -52,6 +85,12 @@ EXAMPLES = r"""
     index_prefix: prod
     shards: 2
     replicas: 1
+
+- name: Move from dated indices to aliases and keep old traces visible
+  tracestack.jaeger.es_rollover_init:
+    server_urls: http://localhost:9200
+    index_prefix: prod
+    adopt: [dated]
 
 - name: Create the set for archived spans
   tracestack.jaeger.es_rollover_init:
@@ -129,9 +168,11 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import 
     index_set_spec,
     not_negative,
 )
+from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import Job, run_module
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
     RECORD_TYPES,
+    check_date_separator,
     check_prefix,
     index_sets,
 )
@@ -145,24 +186,55 @@ def prepare(params: Mapping[str, Any]) -> Job:
     prefix = check_prefix(params["index_prefix"])
     shards = not_negative("shards", params["shards"], least=1)
     replicas = not_negative("replicas", params["replicas"])
+    separator = check_date_separator(params["index_date_separator"])
     priorities = params["template_priorities"]
+    for name, priority in priorities.items():
+        not_negative(f"template_priorities.{name}", priority)
+    policy = _ilm_policy(params)
 
     def plan(view: View, _now: datetime) -> Plan:
         priority = priorities.get(view.index_set.record_type, priorities.get("span", 0))
-        return plan_init(view, template(view.index_set, shards, replicas, priority))
+        wanted = template(view.index_set, shards, replicas, priority, policy)
+        return plan_init(view, wanted, frozenset(params["adopt"]), policy is not None)
 
     sets = index_sets(prefix, params["record_types"], params["archive"])
-    return Job(sets, plan, templates=True, births=True, may_be_missing=True)
+    return Job(
+        [dict.fromkeys(sets, plan)],
+        templates=True,
+        births=True,
+        may_be_missing=True,
+        ilm_policy=policy,
+        separators=dict.fromkeys(sets, separator),
+    )
+
+
+def _ilm_policy(params: Mapping[str, Any]) -> str | None:
+    if not params["use_ilm"]:
+        return None
+    if params["archive"]:
+        raise ConfigurationError(
+            "use_ilm with archive: archived spans share the template of the spans, whose lifecycle names the spans' alias; "
+            "roll the archive with es_rollover."
+        )
+    name = str(params["ilm_policy_name"])
+    if not name or any(character in name for character in ' ,"/?#*\\'):
+        raise ConfigurationError(f"ilm_policy_name is {name!r}: give the name of one ILM policy.")
+    return name
 
 
 def main() -> None:
     """Entry point of the module."""
     priorities = {name: {"type": "int", "default": 0} for name in RECORD_TYPES}
+    kinds = ["concrete", "dated", "generations"]
     own = ArgumentSpec(
         {
             "shards": {"type": "int", "default": 5},
             "replicas": {"type": "int", "default": 1},
             "template_priorities": {"type": "dict", "default": {}, "options": priorities},
+            "use_ilm": {"type": "bool", "default": False},
+            "ilm_policy_name": {"type": "str", "default": "jaeger-ilm-policy"},
+            "adopt": {"type": "list", "elements": "str", "choices": kinds, "default": []},
+            "index_date_separator": {"type": "str", "default": "-"},
         }
     )
     run_module(connection_spec().merge(index_set_spec()).merge(own), prepare)

@@ -63,7 +63,7 @@ class Kind:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-IMPATIENT = {"timeout": 1}  # the client waits some seconds longer than that, and less than STALL
+IMPATIENT = {"timeout": 10}  # the client waits some seconds longer than that, and less than STALL
 BRIEF = {"retries": 1}
 KINDS = {
     "the request is lost": Kind(LOST_REQUEST),

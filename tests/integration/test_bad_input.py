@@ -57,7 +57,7 @@ def test_hostile_prefix(es: Elasticsearch, module: str, prefix: str) -> None:
         ("es_lookback", {"unit_count": -1}, "unit_count is -1"),
         ("es_lookback", {"age_from": "birth"}, "value of age_from must be one of"),
         ("es_lookback", {"service_cache_ttl": "soon"}, "service_cache_ttl is 'soon'"),
-        ("es_index_cleaner", {}, "missing required arguments: days"),
+        ("es_index_cleaner", {}, "one of the following is required: days, max_size, max_generations"),
         ("es_index_cleaner", {"days": -1}, "days is -1"),
         ("es_index_cleaner", {"days": "all"}, "argument 'days' is of type str"),
         ("es_index_cleaner", {"days": 1, "strategy": "rollover"}, "value of strategy must be one of"),
@@ -202,4 +202,4 @@ def test_an_index_where_an_alias_belongs_changes_nothing(es: Elasticsearch) -> N
     assert "prod-jaeger-span-write is an index, not an alias" in answer.message
     assert seen.changes() == []
     info = run_module("es_index_info", server_urls=es.url).result["index_sets"][0]
-    assert info["problems"] == ["prod-jaeger-span-write is an index where an alias belongs"]
+    assert "prod-jaeger-span-write is an index where an alias belongs" in info["problems"][0]

@@ -52,7 +52,7 @@ def grow(es: Elasticsearch, generations: int) -> None:
         ("es_rollover", {"conditions": {"max_age": "0s"}}, ("POST", "/_rollover/")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
         ("es_index_cleaner", {"days": 7, "only_unreadable": False}, ("DELETE", "/prod-")),
-        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/health")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/tasks")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/prod-")),
     ],
 )
@@ -207,7 +207,7 @@ ODD = {
         ("es_rollover", {"conditions": {"max_age": "0s"}}, ("POST", "/_rollover/")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
         ("es_index_cleaner", {"days": 7, "only_unreadable": False}, ("DELETE", "/prod-")),
-        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/health")),
+        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/tasks")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cluster/state")),
         ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/prod-")),
     ],
@@ -292,5 +292,12 @@ def test_a_full_disk_is_told_as_what_it_is(es: Elasticsearch) -> None:
     grow(es, 2)
     block = {"index.blocks.read_only_allow_delete": True}
     es.request("PUT", "/prod-jaeger-span-000001/_settings", block)
+    grown = run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN)
+    assert not grown.message
+    es.request("PUT", "/prod-jaeger-span-000003/_settings", block)
     answer = run_module("es_lookback", server_urls=es.url, unit="days", unit_count=7, **SPAN)
-    assert "A full disk sets such a block: free space" in answer.message
+    assert not answer.message
+    assert "it is blocked (read_only_allow_delete)" in answer.result["kept"][0]["reason"]
+    assert numbers(es)[1] == [1, 2, 3]
+    blocked = run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN)
+    assert "A full disk sets such a block: free space" in blocked.message

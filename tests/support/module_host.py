@@ -20,14 +20,13 @@ import time
 import traceback
 from typing import Any, NoReturn
 
-import elasticsearch
-import opensearchpy
+import elastic_transport
 from ansible.module_utils import basic
 
-from ansible_collections.tracestack.jaeger.plugins.module_utils import _argspec, _cutoffs, _module
+from ansible_collections.tracestack.jaeger.plugins.module_utils import _cutoffs, _maintenance, _module
 
 PACKAGE = "ansible_collections.tracestack.jaeger.plugins.modules"
-PRELOADED = (elasticsearch, opensearchpy, _argspec, _cutoffs, _module)
+PRELOADED = (elastic_transport, _cutoffs, _maintenance, _module)
 
 
 def become_module(connection: socket.socket) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import conditions_met
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
+    checked_conditions,
     connection_spec,
     duration,
     not_negative,
@@ -21,7 +22,6 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._connection impo
     secrets_in_urls,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
-from ansible_collections.tracestack.jaeger.plugins.modules.es_rollover import checked_conditions
 
 
 def params(**options: Any) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -15,21 +16,25 @@ from hypothesis import strategies as st
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import (
     MAX_NAMES_BYTES,
+    Adopt,
     CreateIndex,
     DeleteIndices,
     PutTemplate,
     Rollover,
+    Snapshot,
     UpdateAliases,
+    merge,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import (
     lookback_cutoff,
     retention_cutoff,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
-from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import IndexSet
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet, IndexSet
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import (
     AgeRule,
     Plan,
+    RetentionRule,
     plan_init,
     plan_lookback,
     plan_retention,
@@ -153,7 +158,7 @@ def test_an_index_with_an_alias_name_is_refused_by_all(name: str) -> None:
         lambda: plan_init(one, TEMPLATE),
         lambda: plan_rollover(one, {}),
         lambda: plan_lookback(one, rule(NOW)),
-        lambda: plan_retention(one, rule(NOW), "manual_rollover", True),
+        lambda: plan_retention(one, RetentionRule(rule(NOW))),
     ]
     for planner in planners:
         with pytest.raises(RefusedError, match=f"{name} is an index, not an alias"):
@@ -350,6 +355,8 @@ def test_lookback_takes_old_dated_indices_too() -> None:
 
 # retention
 
+PERIODIC: dict[str, Any] = {"dated": True, "generations": False}
+
 
 @pytest.mark.parametrize(
     ("days", "readable", "only_unreadable", "age_from", "gone"),
@@ -369,7 +376,7 @@ def test_retention(
 ) -> None:
     one = view(generations(SPAN, *WEEK, readable=readable), SPAN)
     age = rule(retention_cutoff(NOW, days), age_from=age_from)
-    plan = plan_retention(one, age, "manual_rollover", only_unreadable)
+    plan = plan_retention(one, RetentionRule(age, only_unreadable=only_unreadable))
     assert deleted(plan) == [SPAN.generation_name(number) for number in gone]
 
 
@@ -382,7 +389,9 @@ def test_retention_leaves_strangers_alone_and_says_so() -> None:
         "prod-jaeger-span-2020-01-01",
     ]
     state = generations(SPAN, 9 * DAY, DAY).put(*(index(name, 99 * DAY) for name in names))
-    plan = plan_retention(view(state, SPAN, NOW), rule(retention_cutoff(NOW, 0)), "manual_rollover", False)
+    plan = plan_retention(
+        view(state, SPAN, NOW), RetentionRule(rule(retention_cutoff(NOW, 0)), only_unreadable=False)
+    )
     assert deleted(plan) == ["prod-jaeger-span-000001"]
     assert [kept.index for kept in plan.kept] == [*names[:2], "prod-jaeger-span-000002"]
 
@@ -393,7 +402,9 @@ def test_retention_leaves_strangers_alone_and_says_so() -> None:
 def test_retention_spares_what_any_alias_writes_to(alias: str, flag: bool | None, gone: int) -> None:
     state = generations(SPAN, 9 * DAY, DAY)
     state = state.put(replace(state.indices["prod-jaeger-span-000001"], aliases={alias: flag}))
-    plan = plan_retention(view(state, SPAN, NOW), rule(retention_cutoff(NOW, 0)), "manual_rollover", False)
+    plan = plan_retention(
+        view(state, SPAN, NOW), RetentionRule(rule(retention_cutoff(NOW, 0)), only_unreadable=False)
+    )
     assert len(deleted(plan)) == gone
 
 
@@ -404,24 +415,218 @@ def test_retention_spares_what_any_alias_writes_to(alias: str, flag: bool | None
 def test_retention_of_dated_indices(days: int, gone: list[str]) -> None:
     dates = {"2026-05-30": 11 * DAY, "2026-06-09": timedelta(hours=20), "2026-06-10": timedelta(hours=1)}
     state = State({}).put(*(index(f"prod-jaeger-span-{date}", age) for date, age in dates.items()))
-    plan = plan_retention(view(state, SPAN, NOW), rule(retention_cutoff(NOW, days)), "periodic", True)
+    plan = plan_retention(
+        view(state, SPAN, NOW), RetentionRule(rule(retention_cutoff(NOW, days)), **PERIODIC)
+    )
     assert deleted(plan) == [f"prod-jaeger-span-{date}" for date in gone]
 
 
 def test_a_dated_index_that_was_filled_late_is_as_young_as_its_birth() -> None:
     state = State({}).put(index("prod-jaeger-span-2026-01-01", 2 * DAY))
-    plan = plan_retention(view(state, SPAN, NOW), rule(retention_cutoff(NOW, 14)), "periodic", True)
+    plan = plan_retention(view(state, SPAN, NOW), RetentionRule(rule(retention_cutoff(NOW, 14)), **PERIODIC))
     assert deleted(plan) == []
+
+
+SIZES = (500, 400, 300, 200, 100)
+
+
+def sized(*, readable: tuple[int, ...] = ()) -> State:
+    """Five generations a day apart, ever smaller: 500, 400, 300, 200, 100 bytes."""
+    state = generations(SPAN, *(n * DAY for n in (5, 4, 3, 2, 1)), readable=readable)
+    return state.put(
+        *(replace(state.indices[SPAN.generation_name(n)], size=size) for n, size in enumerate(SIZES, 1))
+    )
+
+
+@pytest.mark.parametrize(
+    ("limits", "gone"),
+    [
+        ({"max_generations": 5}, []),
+        ({"max_generations": 4}, [1]),
+        ({"max_generations": 1}, [1, 2, 3, 4]),
+        ({"max_size": 1500}, []),
+        ({"max_size": 1499}, [1]),
+        ({"max_size": 999}, [1, 2]),
+        ({"max_size": 0}, [1, 2, 3, 4]),
+        ({"max_size": 0, "min_generations": 3}, [1, 2]),
+        ({"max_generations": 1, "min_generations": 4}, [1]),
+        ({"max_generations": 3, "max_size": 1499}, [1, 2]),
+        ({"max_generations": 4, "max_size": 999}, [1, 2]),
+    ],
+)
+def test_retention_by_number_and_size(limits: dict[str, Any], gone: list[int]) -> None:
+    forever = AgeRule.at(NOW, None, "written", timedelta(0))
+    plan = plan_retention(view(sized(), SPAN), RetentionRule(forever, **limits))
+    assert deleted(plan) == [SPAN.generation_name(number) for number in gone]
+    assert len(plan.kept) == 5 - len(gone)
+
+
+def test_whichever_limit_bites_first_is_told() -> None:
+    age = rule(retention_cutoff(NOW, 4))
+    plan = plan_retention(view(sized(readable=(3,)), SPAN), RetentionRule(age, 1000, 3))
+    (action,) = plan.actions
+    assert isinstance(action, DeleteIndices)
+    said = list(action.why.values())
+    assert "older than the cut-off" in said[0]
+    assert "max_generations" in said[1]
+    assert [kept.index[-1] for kept in plan.kept] == ["3", "4", "5"]
+    smaller = plan_retention(view(sized(readable=(3,)), SPAN), RetentionRule(age, 599))
+    assert deleted(smaller) == [SPAN.generation_name(n) for n in (1, 2)]
+    assert "still readable" in smaller.kept[0].reason
+
+
+def test_the_service_set_is_protected_from_every_limit() -> None:
+    state = generations(SERVICE, 2 * DAY, timedelta(hours=3))
+    forever = AgeRule.at(NOW, None, "written", timedelta(hours=12))
+    plan = plan_retention(view(state, SERVICE), RetentionRule(forever, max_generations=1))
+    assert plan.actions == ()
+    assert "service_cache_ttl" in plan.kept[0].reason
+
+
+def test_a_snapshot_comes_before_the_deletion_of_just_the_same() -> None:
+    age = rule(retention_cutoff(NOW, 0))
+    plan = plan_retention(view(sized(), SPAN), RetentionRule(age, snapshot=("backup", "stamp", 60)))
+    snapshot, deletion = plan.actions
+    assert isinstance(snapshot, Snapshot)
+    assert isinstance(deletion, DeleteIndices)
+    assert snapshot.names == deletion.names
+    assert snapshot.snapshot.startswith("jaeger-retention-stamp-")
+
+
+@pytest.mark.parametrize(
+    ("block", "hidden_too", "gone"),
+    [
+        ("write", [1], [1]),
+        ("read_only_allow_delete", [], [1]),
+        ("read_only", [], []),
+        ("metadata", [], []),
+    ],
+)
+def test_a_blocked_index_does_not_keep_the_others_from_anything(
+    block: str, hidden_too: list[int], gone: list[int]
+) -> None:
+    state = generations(SPAN, 9 * DAY, 8 * DAY, 7 * DAY, readable=(1, 2))
+    blocked = replace(state.indices[SPAN.generation_name(1)], blocks=frozenset({block}))
+    one = view(state.put(blocked), SPAN)
+    age = rule(retention_cutoff(NOW, 0))
+    assert hidden(plan_lookback(one, age)) == [SPAN.generation_name(n)[-6:] for n in [*hidden_too, 2]]
+    plan = plan_retention(one, RetentionRule(age, only_unreadable=False))
+    assert deleted(plan) == [SPAN.generation_name(n) for n in [*gone, 2]]
+
+
+# adoption
+
+
+def test_an_index_in_an_aliass_place_is_moved_into_the_next_generation() -> None:
+    state = State({}).put(index("prod-jaeger-span-write", DAY))
+    plan = plan_init(view(state, SPAN), TEMPLATE, frozenset({"concrete"}))
+    adopt = plan.actions[-1]
+    assert isinstance(adopt, Adopt)
+    assert (adopt.sources, adopt.target) == (("prod-jaeger-span-write",), "prod-jaeger-span-000001")
+    found = view(after(state, plan), SPAN)
+    assert found.write_index is not None
+    assert found.write_index.name == "prod-jaeger-span-000001"
+    assert [member.readable for member in found.generations] == [True]
+    assert found.concrete == ()
+
+
+def test_an_adoption_that_was_cut_off_goes_on_with_the_same_generation() -> None:
+    begun = index("prod-jaeger-span-000004", DAY, "prod-jaeger-span-adopting")
+    state = generations(SPAN, 3 * DAY, 2 * DAY, readable=(1, 2)).put(
+        begun, index("prod-jaeger-span-write", DAY)
+    )
+    state = state.put(state.indices["prod-jaeger-span-000002"].without_alias("prod-jaeger-span-write"))
+    plan = plan_init(view(state, SPAN), TEMPLATE, frozenset({"concrete"}))
+    adopt = plan.actions[-1]
+    assert isinstance(adopt, Adopt)
+    assert adopt.target == "prod-jaeger-span-000004"
+    found = view(after(state, plan), SPAN)
+    assert [member.readable for member in found.generations] == [True, True, True]
+    assert not found.state.behind("prod-jaeger-span-adopting")
+
+
+def test_dated_indices_and_restored_generations_come_behind_the_read_alias() -> None:
+    state = generations(SPAN, 9 * DAY, DAY).put(index("prod-jaeger-span-2026-06-01", 9 * DAY))
+    for adopt, readable in (
+        (frozenset({"dated"}), {"2026-06-01", "000002"}),
+        (frozenset({"generations"}), {"000001", "000002"}),
+        (frozenset({"dated", "generations"}), {"2026-06-01", "000001", "000002"}),
+    ):
+        found = after(state, plan_init(view(state, SPAN, NOW), TEMPLATE, adopt))
+        names = {one.name.removeprefix("prod-jaeger-span-") for one in found.behind(SPAN.read_alias)}
+        assert names == readable
+
+
+def test_a_write_alias_that_does_not_say_where_is_left_on_the_newest_alone() -> None:
+    state = State({}).put(
+        *(index(f"prod-jaeger-span-00000{n}", DAY, "prod-jaeger-span-write") for n in (1, 2))
+    )
+    found = after(state, plan_init(view(state, SPAN), TEMPLATE))
+    assert [one.name for one in found.behind(SPAN.write_alias)] == ["prod-jaeger-span-000002"]
+    assert len(found.behind(SPAN.read_alias)) == 2
+
+
+def test_with_ilm_the_write_index_is_marked() -> None:
+    wanted = template(SPAN, 1, 0, ilm_policy="policy")
+    assert wanted.settings["index.lifecycle.name"] == "policy"
+    assert wanted.settings["index.lifecycle.rollover_alias"] == "prod-jaeger-span-write"
+    assert wanted.aliases == {"prod-jaeger-span-read": {}}
+    found = after(State({}), plan_init(view(State({}), SPAN), wanted, ilm=True))
+    assert found.indices["prod-jaeger-span-000001"].aliases["prod-jaeger-span-write"] is True
+
+
+# data streams
+
+
+def stream_of(*ages: timedelta) -> State:
+    """A data stream with so many backing indices."""
+    last = len(ages)
+    return State({}).put(
+        *(Index(STREAM.backing_name(n), NOW - age, {STREAM.base: n == last}) for n, age in enumerate(ages, 1))
+    )
+
+
+STREAM = DataStreamSet("prod", "span")
+
+
+def test_a_data_stream_rolls_and_its_old_backing_indices_go() -> None:
+    one = view(stream_of(9 * DAY, 5 * DAY, DAY), STREAM)
+    (rollover,) = plan_rollover(one, {"max_age": "1d"}).actions
+    assert isinstance(rollover, Rollover)
+    assert (rollover.write_alias, rollover.target) == ("prod.jaeger.spans", None)
+    rule_of_week = RetentionRule(rule(retention_cutoff(NOW, 3)), only_unreadable=False)
+    assert deleted(plan_retention(one, rule_of_week)) == [".ds-prod.jaeger.spans-000001"]
+    assert problems(one) == []
+
+
+def test_a_data_stream_that_is_not_there_is_not_made() -> None:
+    with pytest.raises(RefusedError, match=r"there is no data stream prod\.jaeger\.spans"):
+        plan_rollover(view(State({}), STREAM), {"max_age": "1d"})
+
+
+# requests
+
+
+def test_what_is_alike_is_one_request() -> None:
+    changes = [UpdateAliases("why", remove=((f"i{n}", "alias"),)) for n in range(3)]
+    deletions = [DeleteIndices((f"i{n}", f"j{n}"), {}) for n in range(3)]
+    snapshots = [Snapshot("one" if n < 2 else "two", (f"i{n}",), "s", 1) for n in range(3)]
+    merged = merge([*changes, *deletions, *snapshots])
+    assert [(type(request).__name__, places) for request, places in merged] == [
+        ("UpdateAliases", [0, 1, 2]),
+        ("Snapshot", [6, 7]),
+        ("Snapshot", [8]),
+        ("DeleteIndices", [3, 4, 5]),
+    ]
 
 
 def test_deletions_are_cut_by_the_length_of_their_url() -> None:
     index_set = IndexSet("ürün", "span")
     state = generations(index_set, *[timedelta(days=400 - n) for n in range(300)])
-    plan = plan_retention(
-        view(state, index_set, NOW), rule(retention_cutoff(NOW, 0)), "manual_rollover", True
-    )
+    plan = plan_retention(view(state, index_set, NOW), RetentionRule(rule(retention_cutoff(NOW, 0))))
     assert len(deleted(plan)) == 299
-    groups = [action.names for action in plan.actions if isinstance(action, DeleteIndices)]
+    requests = [request for request, _places in merge(plan.actions)]
+    groups = [request.names for request in requests if isinstance(request, DeleteIndices)]
     sent = [len(quote(",".join(names), safe=",")) for names in groups]
     assert len(groups) > 1
     assert all(2000 < length <= MAX_NAMES_BYTES for length in sent)
@@ -478,7 +683,9 @@ def states(draw: st.DrawFn) -> State:
     for tail in draw(st.sets(TAILS, max_size=8)):
         flag = draw(st.sampled_from([None, None, True, False]))
         aliases = {f"{SPAN.base}{end}": flag if end == "-write" else None for end in draw(ALIASES)}
-        indices.append(Index(f"{SPAN.base}-{tail}", NOW - draw(AGES), aliases))
+        blocks = frozenset(draw(st.sampled_from([(), (), ("read_only_allow_delete",), ("read_only",)])))
+        size = draw(st.integers(0, 2000))
+        indices.append(Index(f"{SPAN.base}-{tail}", NOW - draw(AGES), aliases, blocks, size=size))
     return State({}).put(*indices)
 
 
@@ -495,8 +702,15 @@ def plans(state: State, age: AgeRule, only_unreadable: bool) -> list[Plan]:
     planners: list[Callable[[], Plan]] = [
         lambda: plan_init(one, TEMPLATE),
         lambda: plan_lookback(one, age),
-        lambda: plan_retention(one, age, "manual_rollover", only_unreadable),
-        lambda: plan_retention(one, age, "periodic", only_unreadable),
+        lambda: plan_retention(one, RetentionRule(age, only_unreadable=only_unreadable)),
+        lambda: plan_retention(one, RetentionRule(age, only_unreadable=only_unreadable, **PERIODIC)),
+        lambda: plan_retention(
+            one,
+            RetentionRule(
+                age, 3000, 2, 2, only_unreadable, generations=True, dated=True, snapshot=("r", "s", 1)
+            ),
+        ),
+        lambda: plan_init(one, TEMPLATE, frozenset({"concrete", "dated", "generations"})),
     ]
     found = []
     for planner in planners:
@@ -518,7 +732,8 @@ def test_no_plan_hides_or_deletes_what_is_written_or_strange(
             name
             for action in plan.actions
             if isinstance(action, UpdateAliases)
-            for name, _alias in action.remove
+            for name, alias in action.remove
+            if alias == SPAN.read_alias
         ]
         assert write_index is None or write_index.name not in touched
         assert all(
@@ -546,6 +761,6 @@ def test_nothing_remains_of_an_action_in_the_state_that_it_predicts(
     for plan in plans(state, age, only_unreadable):
         for action in plan.actions:
             state_after = action.predict(state)
-            if not isinstance(action, PutTemplate):
+            if not isinstance(action, (PutTemplate, Snapshot)):
                 assert action.remaining(state_after) is None
             state = state_after

@@ -1,0 +1,195 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""An index that sits where an alias belongs is moved into the set, and no document is lost on the way."""
+
+from __future__ import annotations
+
+import json
+import threading
+import urllib.error
+import urllib.request
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+
+from tests.support.modules import Answer, check_module, run_module, start_module
+from tests.support.proxy import LOST_ANSWER, LOST_REQUEST, UNAVAILABLE, Fault, nth, proxy
+from tests.support.servers import Elasticsearch, wait_for
+
+SPAN: dict[str, Any] = {
+    "index_prefix": "prod",
+    "record_types": ["span"],
+    "shards": 1,
+    "replicas": 0,
+    "adopt": ["concrete"],
+}
+WRITE = "prod-jaeger-span-write"
+READ = "prod-jaeger-span-read"
+
+
+def bulk(es: Elasticsearch, index: str, ids: range) -> None:
+    """Write documents as a collector does, with its own ids so that they can be counted."""
+    lines = [
+        line
+        for n in ids
+        for line in (json.dumps({"index": {"_id": str(n)}}), json.dumps({"traceID": f"{n:032x}"}))
+    ]
+    url = f"{es.url}/{index}/_bulk?refresh=true"
+    headers = {"Content-Type": "application/x-ndjson"}
+    request = urllib.request.Request(url, ("\n".join(lines) + "\n").encode(), headers)
+    with urllib.request.urlopen(request, timeout=60) as answer:
+        assert not json.load(answer)["errors"]
+
+
+def adopt(url: str, **options: Any) -> Answer:
+    return run_module("es_rollover_init", server_urls=url, **{**SPAN, **options})
+
+
+def count(es: Elasticsearch, index: str = READ) -> int:
+    es.request("POST", f"/{index}/_refresh")
+    return int(es.get(f"/{index}/_count")["count"])
+
+
+def test_all_documents_are_readable_and_can_be_searched_as_jaeger_does(es: Elasticsearch) -> None:
+    bulk(es, WRITE, range(2500))
+    checked = check_module("es_rollover_init", server_urls=es.url, **SPAN)
+    assert WRITE in es.indices()
+    done = adopt(es.url)
+    assert not done.message
+    assert checked.actions("adopt") == done.actions("adopt") == ["prod-jaeger-span-000001"]
+    (told,) = [action for action in done.result["actions"] if action["action"] == "adopt"]
+    assert told["documents"] == 2500
+    assert 0 < told["write_blocked_seconds"] < 30
+    assert es.indices() == {"prod-jaeger-span-000001"}
+    assert es.aliases() == {(READ, "prod-jaeger-span-000001"), (WRITE, "prod-jaeger-span-000001")}
+    assert count(es) == 2500
+    # A keyword now: dynamic mapping had made it a text, which this finds nothing in.
+    found = es.request("POST", f"/{READ}/_search", {"query": {"term": {"traceID": f"{7:032x}"}}})
+    assert found["hits"]["total"]["value"] == 1
+    bulk(es, WRITE, range(2500, 2510))
+    assert count(es) == 2510
+    assert not adopt(es.url).changed
+
+
+def test_a_set_that_lost_its_write_alias_to_a_collector_keeps_all_generations(es: Elasticsearch) -> None:
+    assert not run_module("es_rollover_init", server_urls=es.url, **SPAN).message
+    bulk(es, WRITE, range(10))
+    remove = {"index": "prod-jaeger-span-000001", "alias": WRITE}
+    es.request("POST", "/_aliases", {"actions": [{"remove": remove}]})
+    bulk(es, WRITE, range(10, 30))
+    assert WRITE in es.indices()
+    done = adopt(es.url)
+    assert not done.message
+    assert count(es) == 30
+    assert es.aliases() == {
+        (READ, "prod-jaeger-span-000001"),
+        (READ, "prod-jaeger-span-000002"),
+        (WRITE, "prod-jaeger-span-000002"),
+    }
+
+
+def test_while_a_collector_goes_on_writing_no_accepted_document_is_lost(es: Elasticsearch) -> None:
+    bulk(es, WRITE, range(3000))
+    accepted = list(range(3000))
+    refused: list[int] = []
+    stop = threading.Event()
+
+    def collector() -> None:
+        number = 10_000
+        while not stop.is_set():
+            url = f"{es.url}/{WRITE}/_doc/{number}"
+            body = json.dumps({"traceID": f"{number:032x}"}).encode()
+            request = urllib.request.Request(url, body, {"Content-Type": "application/json"}, method="PUT")
+            try:
+                urllib.request.urlopen(request, timeout=60).close()
+                accepted.append(number)
+            except urllib.error.HTTPError as blocked:
+                assert blocked.code in (403, 404)
+                refused.append(number)
+            number += 1
+
+    writer = threading.Thread(target=collector)
+    writer.start()
+    try:
+        wait_for(lambda: len(accepted) > 3050)
+        done = adopt(es.url)
+        so_far = len(accepted)
+        wait_for(lambda: len(accepted) > so_far + 20)
+    finally:
+        stop.set()
+        writer.join()
+    assert not done.message
+    assert count(es) == len(accepted)
+    ids = {"ids": {"values": [str(number) for number in accepted[-2000:]]}}
+    found = es.request("POST", f"/{READ}/_search?size=0&track_total_hits=true", {"query": ids})
+    assert found["hits"]["total"]["value"] == len(accepted[-2000:])
+
+
+STEPS = {
+    "target": ("PUT", "/prod-jaeger-span-000001"),
+    "stats": ("GET", "/_stats"),
+    "refresh": ("POST", "/_refresh"),
+    "search": ("POST", "/_search?"),
+    "scroll": ("POST", "/_search/scroll"),
+    "bulk": ("POST", "/_bulk"),
+    "block": ("PUT", "/_block/write"),
+    "count": ("GET", "/_count"),
+    "settings": ("GET", "/_settings"),
+    "swap": ("POST", "/_aliases"),
+}
+
+
+@pytest.mark.parametrize("fault", [LOST_REQUEST, LOST_ANSWER, UNAVAILABLE], ids=["request", "answer", "503"])
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_one_fault_does_not_matter(es: Elasticsearch, step: tuple[str, str], fault: Fault) -> None:
+    bulk(es, WRITE, range(1200))
+    with proxy(es.url, nth(*step, fault)) as flawed:
+        done = adopt(flawed.url)
+    assert flawed.faults
+    assert not done.message
+    assert count(es) == 1200
+    assert es.indices() == {"prod-jaeger-span-000001"}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+def test_a_run_that_is_killed_is_finished_by_the_next(es: Elasticsearch, step: tuple[str, str]) -> None:
+    bulk(es, WRITE, range(1200))
+    with proxy(es.url, nth(*step, Fault(status=0, seconds=20))) as stalled:
+        run = start_module("es_rollover_init", server_urls=stalled.url, **SPAN)
+        wait_for(lambda: bool(stalled.faults))
+        run.kill()
+        run.communicate()
+    done = adopt(es.url)
+    assert not done.message
+    assert count(es) == 1200
+    bulk(es, WRITE, range(1200, 1210))
+    assert count(es) == 1210
+    assert es.indices() == {"prod-jaeger-span-000001"}
+
+
+def test_a_document_that_does_not_fit_leaves_everything_as_it_was(es: Elasticsearch) -> None:
+    bulk(es, WRITE, range(10))
+    es.request("PUT", f"/{WRITE}/_doc/odd?refresh=true", {"duration": 1})
+    es.request("PUT", f"/{WRITE}/_doc/worse?refresh=true", {"process": {"serviceName": "a"}, "flags": 1})
+    es.request("PUT", f"/{WRITE}/_mapping", {"properties": {"startTimeMillis": {"type": "keyword"}}})
+    es.request("PUT", f"/{WRITE}/_doc/worst?refresh=true", {"startTimeMillis": "yesterday"})
+    done = adopt(es.url)
+    assert "document worst does not fit into prod-jaeger-span-000001" in done.message
+    assert "Nothing was deleted" in done.message
+    assert count(es, WRITE) == 13
+    bulk(es, WRITE, range(20, 30))  # and no block is left
+    es.request("DELETE", f"/{WRITE}/_doc/worst?refresh=true")
+    assert not adopt(es.url).message
+    assert count(es) == 22
+
+
+def test_several_adoptions_at_once_lose_nothing(es: Elasticsearch) -> None:
+    bulk(es, WRITE, range(1500))
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda _n: adopt(es.url), range(4)))
+    last = adopt(es.url)
+    assert not last.message
+    assert [answer.message for answer in answers if "Unforeseen" in answer.message] == []
+    assert count(es) == 1500
+    assert es.indices() == {"prod-jaeger-span-000001"}

@@ -1,0 +1,223 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""es_maintenance on a real server: all steps from one read, the fewest requests, each set on its own."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from tests.support.modules import Answer, check_module, run_module
+from tests.support.proxy import Fault, proxy
+from tests.support.servers import Elasticsearch
+
+TYPES = ("span", "service", "dependencies")
+
+
+def grow(es: Elasticsearch, *prefixes: str, days: tuple[int, ...] = (20, 15, 10, 5)) -> None:
+    """Index sets with one generation for each of these days before now, all readable; the last is written."""
+    for number, day in enumerate(days):
+        es.set_clock(f"-{day}d")
+        for prefix in prefixes:
+            if number == 0:
+                answer = run_module(
+                    "es_rollover_init", server_urls=es.url, index_prefix=prefix, shards=1, replicas=0
+                )
+            else:
+                answer = run_module(
+                    "es_rollover", server_urls=es.url, index_prefix=prefix, conditions={"max_age": "0s"}
+                )
+            assert not answer.message
+    es.set_clock("+0d")
+
+
+def night(prefix: str, **changed: Any) -> dict[str, Any]:
+    """A night's work on one prefix: rolls at 1 day, looks back 7 days, keeps 12."""
+    work = {
+        "index_prefix": prefix,
+        "conditions": {"max_age": "1d"},
+        "lookback": {"unit": "days", "unit_count": 7},
+        "retention": {"days": 12},
+    }
+    return {**work, **changed}
+
+
+def date_of(days_ago: int) -> str:
+    """The date in the name of that day's index."""
+    return f"{datetime.now(UTC) - timedelta(days=days_ago):%Y-%m-%d}"
+
+
+def numbers(es: Elasticsearch, prefix: str, record_type: str = "span") -> tuple[list[int], list[int], int]:
+    """Generations that are stored, that are readable, and the one that is written."""
+    base = f"{prefix}-jaeger-{record_type}"
+    stored = sorted(int(n[-6:]) for n in es.indices() if n.startswith(f"{base}-") and n[-6:].isdigit())
+    readable = sorted(int(index[-6:]) for alias, index in es.aliases() if alias == f"{base}-read")
+    (written,) = [int(index[-6:]) for alias, index in es.aliases() if alias == f"{base}-write"]
+    return stored, readable, written
+
+
+def run(es: Elasticsearch, *index_sets: dict[str, Any], **options: Any) -> Answer:
+    return run_module("es_maintenance", server_urls=es.url, index_sets=list(index_sets), **options)
+
+
+def test_check_mode_foretells_just_what_is_done_and_a_second_run_does_nothing(es: Elasticsearch) -> None:
+    grow(es, "prod", "staging")
+    sets = [night("prod"), night("staging")]
+    before = (es.indices(), es.aliases())
+    checked = check_module("es_maintenance", server_urls=es.url, index_sets=sets)
+    assert (es.indices(), es.aliases()) == before
+    done = run(es, *sets)
+    assert not done.message
+    assert checked.result["actions"] == done.result["actions"]
+    assert checked.result["diff"] == done.result["diff"]
+    for prefix in ("prod", "staging"):
+        for record_type in TYPES:
+            # 1 was written until 15 days ago and goes, 2 until 10 days ago and is hidden, 4 until now
+            assert numbers(es, prefix, record_type) == ([2, 3, 4, 5], [3, 4, 5], 5)
+    again = run(es, *sets)
+    assert not again.message
+    assert not again.changed
+
+
+def test_the_requests_are_few_and_do_not_grow_with_the_prefixes_but_for_rollovers(es: Elasticsearch) -> None:
+    """The peers need 17 requests for each prefix: 9 for rollover, 6 for lookback, 2 for the cleaner."""
+    for prefixes in (("prod",), ("prod", "staging", "test")):
+        es.wipe()
+        grow(es, *prefixes)
+        with proxy(es.url) as seen:
+            done = run_module(
+                "es_maintenance", server_urls=seen.url, index_sets=[night(prefix) for prefix in prefixes]
+            )
+        assert not done.message
+        rollovers = [request for request in seen.requests if "/_rollover/" in request]
+        assert len(rollovers) == 3 * len(prefixes)
+        assert len(seen.requests) == len(rollovers) + 5
+
+
+def test_each_record_type_has_its_own_rules(es: Elasticsearch) -> None:
+    grow(es, "prod")
+    done = run(
+        es,
+        night("prod", record_types=["span"], retention={"max_generations": 2, "only_unreadable": False}),
+        {"index_prefix": "prod", "record_types": ["service"], "conditions": {"max_age": "0s"}},
+        {"index_prefix": "prod", "record_types": ["dependencies"], "retention": {"days": 9}},
+    )
+    assert not done.message
+    assert numbers(es, "prod", "span") == ([4, 5], [4, 5], 5)
+    assert numbers(es, "prod", "service") == ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 5)
+    assert numbers(es, "prod", "dependencies") == ([1, 2, 3, 4], [1, 2, 3, 4], 4)
+    assert "still readable" in str(done.result["kept"])
+
+
+def test_a_set_that_fails_does_not_keep_the_others_from_their_night(es: Elasticsearch) -> None:
+    """Fault 13 of the peers. Three kinds: no such prefix, a lost write alias, a server that refuses one rollover."""
+    grow(es, "prod", "staging")
+    remove = {"index": "prod-jaeger-service-000004", "alias": "prod-jaeger-service-write"}
+    es.request("POST", "/_aliases", {"actions": [{"remove": remove}]})
+
+    def refuse(_method: str, path: str) -> Fault | None:
+        if "/prod-jaeger-dependencies-write/_rollover" in path:
+            return Fault(
+                reaches=False, status=400, content='{"error": {"type": "x", "reason": "no more shards"}}'
+            )
+        return None
+
+    with proxy(es.url, refuse) as flawed:
+        sets = [night("prod"), night("prdo"), night("staging")]
+        done = run_module("es_maintenance", server_urls=flawed.url, index_sets=sets)
+    assert done.message.startswith("5 of 9 index sets failed: ")
+    assert "there is no index prdo-jaeger-span-*" in done.message
+    assert "no index is behind the write alias prod-jaeger-service-write" in done.message
+    assert "no more shards" in done.message
+    assert numbers(es, "prod", "span") == ([2, 3, 4, 5], [3, 4, 5], 5)
+    assert numbers(es, "prod", "dependencies") == ([2, 3, 4], [3, 4], 4)
+    assert numbers(es, "staging", "service") == ([2, 3, 4, 5], [3, 4, 5], 5)
+
+
+def test_an_alias_change_that_is_refused_for_one_set_is_made_for_the_others(es: Elasticsearch) -> None:
+    grow(es, "prod", "staging")
+    refused = [0]
+
+    def refuse(_method: str, path: str) -> Fault | None:
+        refused[0] += path.startswith("/_aliases")
+        content = '{"error": {"type": "x", "reason": "not all of them"}}'
+        return Fault(reaches=False, status=400, content=content) if refused[0] == 1 else None
+
+    with proxy(es.url, refuse) as flawed:
+        done = run_module(
+            "es_maintenance", server_urls=flawed.url, index_sets=[night("prod"), night("staging")]
+        )
+    assert not done.message
+    assert refused[0] == 1 + 6
+    assert numbers(es, "prod") == numbers(es, "staging") == ([2, 3, 4, 5], [3, 4, 5], 5)
+
+
+def test_retention_by_size(es: Elasticsearch) -> None:
+    grow(es, "prod")
+    for number, documents in ((1, 200), (2, 200), (3, 200)):
+        for _document in range(documents // 50):
+            index = f"/prod-jaeger-span-{number:06d}/_doc?refresh=true"
+            es.request(
+                "POST", index, {"operationName": "x" * 200, "tags": [{"key": str(n)} for n in range(50)]}
+            )
+    sizes = {row["index"]: int(row["store.size"]) for row in es.get("/_cat/indices?format=json&bytes=b")}
+    three = sizes["prod-jaeger-span-000003"] + sizes["prod-jaeger-span-000004"]
+    keep = {"max_size": f"{three + 10}b", "only_unreadable": False}
+    spans = {"index_prefix": "prod", "record_types": ["span"]}
+    checked = check_module("es_maintenance", server_urls=es.url, index_sets=[{**spans, "retention": keep}])
+    done = run(es, {**spans, "retention": keep})
+    assert not done.message
+    assert checked.result["actions"] == done.result["actions"]
+    assert numbers(es, "prod")[0] == [3, 4]
+    assert "more than max_size" in done.result["actions"][0]["why"]
+    least = run(
+        es, {**spans, "retention": {"max_size": "1b", "min_generations": 2, "only_unreadable": False}}
+    )
+    assert not least.changed
+    assert "min_generations" in str(least.result["kept"])
+
+
+def test_a_set_that_came_from_dated_indices_keeps_them_in_sight_and_loses_them_in_time(
+    es: Elasticsearch,
+) -> None:
+    for day in (30, 9, 2):
+        es.set_clock(f"-{day}d")
+        name = date_of(day)
+        es.request("POST", f"/prod-jaeger-span-{name}/_doc?refresh=true", {"traceID": f"{day}"})
+    es.set_clock("+0d")
+    spans = {"index_prefix": "prod", "record_types": ["span"]}
+    init = {"shards": 1, "replicas": 0, "adopt": ["dated"], **spans}
+    adopted = run_module("es_rollover_init", server_urls=es.url, **init)
+    assert not adopted.message
+    assert es.get("/prod-jaeger-span-read/_count")["count"] == 3
+    assert not run_module("es_rollover_init", server_urls=es.url, **init).changed
+    steps = {"lookback": {"unit": "days", "unit_count": 7}, "retention": {"days": 14}}
+    first = run(es, {**spans, **steps})
+    assert not first.message
+    assert es.get("/prod-jaeger-span-read/_count")["count"] == 1
+    assert not first.actions("delete_index")
+    done = run(es, {**spans, **steps, "retention": {"days": 14, "include_dated": True}})
+    assert done.actions("delete_index") == [f"prod-jaeger-span-{date_of(30)}"]
+
+
+def test_restored_generations_are_shown_again_on_demand(es: Elasticsearch) -> None:
+    grow(es, "prod")
+    assert run(es, night("prod", retention=None)).changed
+    assert numbers(es, "prod") == ([1, 2, 3, 4, 5], [3, 4, 5], 5)
+    options = {"index_prefix": "prod", "shards": 1, "replicas": 0, "adopt": ["generations"]}
+    assert run_module("es_rollover_init", server_urls=es.url, **options).changed
+    assert numbers(es, "prod") == ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 5)
+
+
+def test_what_the_next_night_would_do_is_told_by_info(es: Elasticsearch) -> None:
+    grow(es, "prod")
+    before = (es.indices(), es.aliases())
+    info = run_module("es_index_info", server_urls=es.url, index_prefix="prod", index_sets=[night("prod")])
+    assert not info.message
+    assert (es.indices(), es.aliases()) == before
+    done = run(es, night("prod"))
+    told = [action for one in info.result["index_sets"] for action in one["next"]["actions"]]
+    assert sorted(map(str, told)) == sorted(map(str, done.result["actions"]))
+    span = next(one for one in info.result["index_sets"] if one["record_type"] == "span")
+    assert [entry["age_seconds"] // 86400 for entry in span["indices"]] == [20, 15, 10, 5]
+    assert {entry["health"] for entry in span["indices"]} == {"green"}

@@ -1,0 +1,91 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Nothing is deleted before it is in a snapshot that has succeeded."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.integration.test_maintenance import grow, numbers
+from tests.support.modules import Answer, check_module, run_module
+from tests.support.proxy import LOST_ANSWER, LOST_REQUEST, UNAVAILABLE, Fault, nth, proxy
+from tests.support.servers import Elasticsearch
+
+CLEAN: dict[str, Any] = {
+    "index_prefix": "prod",
+    "record_types": ["span", "dependencies"],
+    "days": 12,
+    "only_unreadable": False,
+    "snapshot_repository": "backup",
+}
+
+
+@pytest.fixture
+def sets(es: Elasticsearch) -> Elasticsearch:
+    """Generation 1 of each set is to go; there is a repository."""
+    body = {"type": "fs", "settings": {"location": "backup"}}
+    es.request("PUT", "/_snapshot/backup", body)
+    for snapshot in es.get("/_snapshot/backup/_all")["snapshots"]:
+        es.request("DELETE", f"/_snapshot/backup/{snapshot['snapshot']}")
+    grow(es, "prod")
+    es.request("POST", "/prod-jaeger-span-000001/_doc?refresh=true", {"traceID": "kept"})
+    return es
+
+
+def clean(url: str, **options: Any) -> Answer:
+    return run_module("es_index_cleaner", server_urls=url, **{**CLEAN, **options})
+
+
+def test_what_is_deleted_can_be_restored(sets: Elasticsearch) -> None:
+    checked = check_module("es_index_cleaner", server_urls=sets.url, **CLEAN)
+    assert not sets.get("/_snapshot/backup/_all")["snapshots"]
+    done = clean(sets.url)
+    assert not done.message
+    assert checked.actions("snapshot") == done.actions("snapshot") == done.actions("delete_index")
+    assert numbers(sets, "prod")[0] == [2, 3, 4]
+    (snapshot,) = sets.get("/_snapshot/backup/_all")["snapshots"]
+    assert snapshot["state"] == "SUCCESS"
+    assert done.result["actions"][0]["snapshot"] == f"backup/{snapshot['snapshot']}"
+    restore = f"/_snapshot/backup/{snapshot['snapshot']}/_restore?wait_for_completion=true"
+    sets.request("POST", restore, {"indices": "prod-jaeger-span-000001"})
+    assert sets.get("/prod-jaeger-span-000001/_count")["count"] == 1
+
+
+@pytest.mark.parametrize("fault", [LOST_REQUEST, LOST_ANSWER, UNAVAILABLE], ids=["request", "answer", "503"])
+def test_a_snapshot_whose_answer_is_lost_is_found_again(sets: Elasticsearch, fault: Fault) -> None:
+    with proxy(sets.url, nth("PUT", "/_snapshot/", fault)) as flawed:
+        done = clean(flawed.url)
+    assert flawed.faults
+    assert not done.message
+    assert len(sets.get("/_snapshot/backup/_all")["snapshots"]) == 1
+    assert numbers(sets, "prod")[0] == [2, 3, 4]
+
+
+@pytest.mark.parametrize("state", ["FAILED", "PARTIAL", "IN_PROGRESS", "INCOMPATIBLE"])
+def test_any_other_end_than_success_deletes_nothing(sets: Elasticsearch, state: str) -> None:
+    names = ["prod-jaeger-span-000001", "prod-jaeger-dependencies-000001"]
+    content = f'{{"snapshots": [{{"state": "{state}", "indices": {str(names).replace(chr(39), chr(34))}}}]}}'
+    other = Fault(status=200, content=content)
+    with proxy(sets.url, nth("GET", "/_snapshot/", other, times=99)) as flawed:
+        done = clean(flawed.url, snapshot_timeout=1)
+    assert f"is {state}" in done.message
+    assert "nothing was deleted" in done.message
+    assert not [request for request in flawed.requests if request.startswith("DELETE")]
+    assert numbers(sets, "prod")[0] == [1, 2, 3, 4]
+
+
+def test_an_index_that_is_not_in_the_snapshot_is_not_deleted(sets: Elasticsearch) -> None:
+    content = '{"snapshots": [{"state": "SUCCESS", "indices": ["prod-jaeger-span-000001"]}]}'
+    with proxy(sets.url, nth("GET", "/_snapshot/", Fault(status=200, content=content), times=9)) as flawed:
+        done = clean(flawed.url, record_types=["dependencies"])
+    assert "without prod-jaeger-dependencies-000001" in done.message
+    assert numbers(sets, "prod", "dependencies")[0] == [1, 2, 3, 4]
+
+
+def test_without_the_repository_nothing_is_deleted(sets: Elasticsearch) -> None:
+    for runner in (run_module, check_module):
+        done = runner("es_index_cleaner", server_urls=sets.url, **{**CLEAN, "snapshot_repository": "nowhere"})
+        assert "nowhere" in done.message
+        assert numbers(sets, "prod")[0] == [1, 2, 3, 4]
