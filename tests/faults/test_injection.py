@@ -34,14 +34,19 @@ from tests.support.proxy import (
 from tests.support.servers import Elasticsearch, wait_for
 from tests.support.starts import (
     PAST_DAYS,
+    SECOND,
+    collector_came_first,
     dated_indices,
     half_made,
     hidden_generations,
+    hidden_generations_and_repository,
     lost_read_alias,
     lost_write_alias,
     nothing,
     three_generations,
+    two_prefixes,
     two_sets,
+    unread_dated_indices,
     unreadable_write_index,
 )
 
@@ -86,7 +91,8 @@ class Scenario:
     """A module, what it is told and what it finds.
 
     options are those for a prefix. hidden are the documents that it takes out of sight because that is what it was
-    asked for, and deleted those that it deletes.
+    asked for, and deleted those that it deletes. alias: a collector writes through an alias, not into an index that is
+    in its place.
     """
 
     module: str
@@ -95,6 +101,7 @@ class Scenario:
     hidden: frozenset[str] = frozenset()
     deleted: frozenset[str] = frozenset()
     changes: bool = True
+    alias: bool = True
 
     @property
     def expired(self) -> frozenset[str]:
@@ -114,6 +121,28 @@ def spans(**options: Any) -> Callable[[str], dict[str, Any]]:
 def spans_and_services(**options: Any) -> Callable[[str], dict[str, Any]]:
     """Options for two index sets of one prefix."""
     return lambda prefix: {"index_prefix": prefix, "record_types": ["span", "service"], **options}
+
+
+def night(prefix: str) -> dict[str, Any]:
+    """All that a night has to do to the spans of two prefixes."""
+    steps = {
+        "conditions": {"max_age": "1d"},
+        "lookback": {"unit": "days", "unit_count": 7},
+        "retention": {"days": 8},
+    }
+    prefixes = (prefix, f"{prefix}-b")
+    return {"index_sets": [{"index_prefix": one, "record_types": ["span"], **steps} for one in prefixes]}
+
+
+def by_size(prefix: str) -> dict[str, Any]:
+    """Retention by the size of a set: nothing that is not written now fits."""
+    retention = {"max_size": "1b", "only_unreadable": False}
+    return {"index_sets": [{"index_prefix": prefix, "record_types": ["span"], "retention": retention}]}
+
+
+def with_snapshot(prefix: str) -> dict[str, Any]:
+    """A cleaner that keeps what it deletes."""
+    return {"index_prefix": prefix, "record_types": ["span"], "days": 7, "snapshot_repository": prefix}
 
 
 def named(*tails: str, base: str = SPAN) -> frozenset[str]:
@@ -139,6 +168,27 @@ SCENARIOS = {
         spans(days=7, strategy="periodic", only_unreadable=False),
         dated_indices,
         deleted=named(*PAST_DAYS),
+    ),
+    "cleaner with snapshot": Scenario(
+        "es_index_cleaner", with_snapshot, hidden_generations_and_repository, deleted=named("000001")
+    ),
+    "maintenance": Scenario(
+        "es_maintenance",
+        night,
+        two_prefixes,
+        deleted=named("000001") | named("000001", base=SECOND),
+    ),
+    "maintenance by size": Scenario(
+        "es_maintenance", by_size, three_generations, deleted=named("000001", "000002")
+    ),
+    "adoption of an index": Scenario(
+        "es_rollover_init",
+        spans(shards=1, replicas=0, adopt=["concrete"]),
+        collector_came_first,
+        alias=False,
+    ),
+    "adoption of dated indices": Scenario(
+        "es_rollover_init", spans(shards=1, replicas=0, adopt=["dated"]), unread_dated_indices
     ),
     "info": Scenario(
         "es_index_info", lambda prefix: {"index_prefix": prefix}, three_generations, changes=False
@@ -252,7 +302,7 @@ def try_case(scenario: Scenario, reference: Reference, case: Case) -> None:
         check_place(reference, case, flawed)
         lost = before - scenario.expired - corner.readable()
         must(not lost, f"after the fault these are not found: {sorted(lost)}")
-        corner.writes("meanwhile")
+        corner.writes("meanwhile", alias=scenario.alias)
         clean = scenario.run(corner)
         must(not clean.message, f"the clean run failed: {clean.message}")
         wait_for(lambda: flawed.under_way == 0)

@@ -17,6 +17,8 @@ from typing import Any
 from tests.support.servers import Elasticsearch
 
 SPAN = "jaeger-span"
+# How a server says that a document cannot be written through an alias now.
+_NO_PLACE = ("index_not_found_exception", "no write index is defined", "cluster_block_exception")
 # Settings that differ from one index to the next, whoever made it.
 _OWN = ("creation_date", "uuid", "provided_name", "version")
 
@@ -65,12 +67,15 @@ class Corner:
         self.es.request("PUT", path, {"traceID": name})
         self.written.add(name)
 
-    def writes(self, name: str, base: str = SPAN) -> bool:
-        """Write a document through the write alias, as a collector does, and say whether the server accepted it."""
+    def writes(self, name: str, base: str = SPAN, *, alias: bool = True) -> bool:
+        """Write a document through the write alias, as a collector does, and say whether the server accepted it.
+
+        Unless alias is false, an index in the alias's place is not written to, and none is created.
+        """
         try:
-            self.document(f"{self.prefix}-{base}-write", name, alias=True)
+            self.document(f"{self.prefix}-{base}-write", name, alias=alias)
         except AssertionError as refused:
-            if "index_not_found_exception" in str(refused) or "no write index is defined" in str(refused):
+            if any(reason in str(refused) for reason in _NO_PLACE):
                 return False
             raise
         return True
@@ -122,6 +127,11 @@ class Corner:
     def relative(self, text: str) -> str:
         """The same words in every corner."""
         return text.replace(self.prefix, "PREFIX")
+
+    def repository(self) -> None:
+        """A place for snapshots, named after the corner."""
+        body = {"type": "fs", "settings": {"location": self.prefix}}
+        self.es.request("PUT", f"/_snapshot/{self.prefix}", body)
 
     def clear(self) -> None:
         """Leave nothing behind."""

@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from tests.support.corners import SPAN, Corner
 
 SERVICE = "jaeger-service"
+SECOND = "b-jaeger-span"  # spans of a second prefix
 PAST_DAYS = ("2026-01-01", "2026-01-02")
 TODAY = f"{datetime.now(UTC):%Y-%m-%d}"
 
@@ -75,3 +76,33 @@ def dated_indices(corner: Corner) -> Iterator[int]:
         corner.index(day, "read")
     yield 0
     corner.index(TODAY, "read")
+
+
+def two_prefixes(corner: Corner) -> Iterator[int]:
+    """Three generations of spans under each of two prefixes."""
+    bases = (SPAN, SECOND)
+    for base in bases:
+        corner.template(base)
+    for number, ago in enumerate((12, 9, 2), 1):
+        yield ago
+        for base in bases:
+            corner.generation(number, base)
+
+
+def collector_came_first(corner: Corner) -> Iterator[int]:
+    """An index where the write alias belongs."""
+    yield 1
+    corner.index("write")
+
+
+def unread_dated_indices(corner: Corner) -> Iterator[int]:
+    """Indices of two past days, from before there were aliases."""
+    yield 1
+    for day in PAST_DAYS:
+        corner.index(day)
+
+
+def hidden_generations_and_repository(corner: Corner) -> Iterator[int]:
+    """Three generations, of which a lookback has hidden the first, and a repository for snapshots."""
+    yield from hidden_generations(corner)
+    corner.repository()
