@@ -9,6 +9,7 @@ that was ever accepted there.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -20,6 +21,7 @@ SPAN = "jaeger-span"
 # How a server says that a document cannot be written through an alias now.
 _NO_PLACE = ("index_not_found_exception", "no write index is defined", "cluster_block_exception")
 # Settings that differ from one index to the next, whoever made it.
+_SNAPSHOT = re.compile(r"jaeger-retention-[0-9.-]+-[0-9a-f]{8}")
 _OWN = ("creation_date", "uuid", "provided_name", "version")
 
 
@@ -126,7 +128,7 @@ class Corner:
 
     def relative(self, text: str) -> str:
         """The same words in every corner."""
-        return text.replace(self.prefix, "PREFIX")
+        return _SNAPSHOT.sub("SNAPSHOT", text.replace(self.prefix, "PREFIX"))
 
     def repository(self) -> None:
         """A place for snapshots, named after the corner."""
