@@ -3,11 +3,13 @@
 """Runs modules, each in a process of its own that is forked from one that has the libraries loaded already.
 
 A module needs a second to import what it needs and some milliseconds to work, and the tests run hundreds.
-Start: python -m tests.support.module_host SOCKET. For each connection: JSON in, the module's output back.
+Start: python -m tests.support.module_host SOCKET. For each connection: JSON in; the number of the process and then
+the module's output back.
 """
 
 from __future__ import annotations
 
+import gc
 import importlib
 import json
 import os
@@ -15,19 +17,23 @@ import signal
 import socket
 import sys
 import time
-from typing import Any
+import traceback
+from typing import Any, NoReturn
 
 import elastic_transport
 from ansible.module_utils import basic
 
+from ansible_collections.tracestack.jaeger.plugins.module_utils import _cutoffs, _maintenance, _module
+
 PACKAGE = "ansible_collections.tracestack.jaeger.plugins.modules"
-PRELOADED = (elastic_transport,)
+PRELOADED = (elastic_transport, _cutoffs, _maintenance, _module)
 
 
 def become_module(connection: socket.socket) -> None:
     """In the child: read the request, answer with what the module prints, and end."""
     with connection.makefile("rb") as stream:
         request: dict[str, Any] = json.load(stream)
+    connection.sendall(b"%d\n" % os.getpid())
     os.environ.update(request["env"])
     for descriptor in (1, 2):
         os.dup2(connection.fileno(), descriptor)
@@ -36,6 +42,20 @@ def become_module(connection: socket.socket) -> None:
     basic._ANSIBLE_PROFILE = "legacy"
     move_clock(request["clock"])
     importlib.import_module(f"{PACKAGE}.{request['module']}").main()
+
+
+def become_module_and_end(connection: socket.socket) -> NoReturn:
+    """The same, without Python's tidying up: it would touch, and so copy, all the memory that the child shares."""
+    code = 1
+    try:
+        become_module(connection)
+    except SystemExit as end:
+        code = int(end.code or 0)
+    except BaseException:
+        traceback.print_exc()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
 
 
 def move_clock(seconds: int) -> None:
@@ -50,14 +70,14 @@ def serve(path: str) -> None:
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(path)
         listener.listen(64)
+        gc.freeze()  # what is loaded now is not looked at again in the children
         print("ready", flush=True)
         while True:
             connection, _peer = listener.accept()
             if os.fork() == 0:
                 listener.close()
                 signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-                become_module(connection)
-                sys.exit()
+                become_module_and_end(connection)
             connection.close()
 
 

@@ -8,6 +8,7 @@ import atexit
 import functools
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -16,7 +17,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.module_host import PACKAGE
 from tests.support.servers import ROOT, module_clock
 
 ENVIRONMENT = {**os.environ, "PYTHONPATH": f"{ROOT}:{ROOT / 'collections'}"}
@@ -60,6 +60,40 @@ def run_module_with(env: dict[str, str], name: str, /, **options: Any) -> Answer
 
 
 def _run(name: str, env: dict[str, str], options: dict[str, Any]) -> Answer:
+    answer = _start(name, env, options).wait()
+    assert answer is not None, f"{name} ended without a word"
+    return answer
+
+
+class Run:
+    """A module that is running, which the test can kill."""
+
+    def __init__(self, connection: socket.socket) -> None:
+        self._stream = connection.makefile()
+        self._process = int(self._stream.readline())
+
+    def kill(self) -> None:
+        """SIGKILL. Only while the module waits for an answer of the test's: later the number may be another's."""
+        os.kill(self._process, signal.SIGKILL)
+
+    def wait(self) -> Answer | None:
+        """What it said, once it has ended; None if it was killed before it could say anything."""
+        with self._stream:
+            output = self._stream.read()
+        assert "Traceback" not in output, output
+        lines = [line for line in output.splitlines() if line.startswith("{")]
+        if not output:
+            return None
+        assert len(lines) == 1, output
+        return Answer(json.loads(lines[0]), output)
+
+
+def start_module(name: str, /, **options: Any) -> Run:
+    """Start one module."""
+    return _start(name, {}, {**options, "_ansible_check_mode": False})
+
+
+def _start(name: str, env: dict[str, str], options: dict[str, Any]) -> Run:
     request = {
         "module": name,
         "env": env,
@@ -71,21 +105,7 @@ def _run(name: str, env: dict[str, str], options: dict[str, Any]) -> Answer:
         connection.connect(module_host())
         connection.sendall(json.dumps(request).encode())
         connection.shutdown(socket.SHUT_WR)
-        with connection.makefile() as stream:
-            output = stream.read()
-    assert "Traceback" not in output, output
-    lines = [line for line in output.splitlines() if line.startswith("{")]
-    assert len(lines) == 1, output
-    return Answer(json.loads(lines[0]), output)
-
-
-def start_module(name: str, **options: Any) -> subprocess.Popen[bytes]:
-    """Start a module as a process that the test can kill."""
-    with tempfile.NamedTemporaryFile("w", suffix=".json", delete=False) as file:
-        json.dump({"ANSIBLE_MODULE_ARGS": options}, file)
-    atexit.register(os.unlink, file.name)
-    command = [sys.executable, "-m", f"{PACKAGE}.{name}", file.name]
-    return subprocess.Popen(command, env=ENVIRONMENT, stdout=subprocess.PIPE)
+        return Run(connection)
 
 
 @functools.cache

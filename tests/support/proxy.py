@@ -24,12 +24,16 @@ class Fault:
     reaches: whether the server gets it. status: what the client is answered with instead of the server's answer;
     0 means the connection is closed without an answer, None that the server's own answer is passed on.
     seconds: how long the answer is held back. content: the body of an answer that is made up here.
+    held: how long the request is held back before the server gets it. then: called when the server has answered (or
+    at once, if the request does not reach it) and before the client hears of it.
     """
 
     reaches: bool = True
     status: int | None = None
     seconds: float = 0
     content: str = "made by the test's proxy"
+    held: float = 0
+    then: Callable[[], None] | None = None
 
 
 LOST_REQUEST = Fault(reaches=False, status=0)
@@ -58,7 +62,8 @@ def nth(method: str, part: str, fault: Fault, times: int = 1) -> Chooser:
 class Proxy:
     """A running proxy. choose says which request gets which fault; requests are "METHOD path", in order.
 
-    faults are those that got one. authorizations are the different Authorization headers that came.
+    faults are those that got one. authorizations are the different Authorization headers that came. under_way is
+    how many are being worked on now, also those whose client has gone.
     """
 
     url: str
@@ -66,6 +71,7 @@ class Proxy:
     requests: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
     authorizations: set[str | None] = field(default_factory=set)
+    under_way: int = 0
 
     def changes(self) -> list[str]:
         """The requests that could have changed anything."""
@@ -76,18 +82,33 @@ class Proxy:
 def proxy(target: str, choose: Chooser = lambda _method, _path: None) -> Iterator[Proxy]:
     """Run a proxy in front of target until the block ends."""
     upstream = urlsplit(target)
+    counting = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
 
         def handle_any(self) -> None:
+            with counting:
+                running.under_way += 1
+            try:
+                self.handle_one()
+            except ConnectionError:  # the client has gone: killed, or tired of waiting
+                self.close_connection = True
+            finally:
+                with counting:
+                    running.under_way -= 1
+
+        def handle_one(self) -> None:
             body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
             running.requests.append(f"{self.command} {self.path}")
             running.authorizations.add(self.headers.get("Authorization"))
             fault = running.choose(self.command, self.path) or Fault()
             if fault != Fault():
                 running.faults.append(f"{self.command} {self.path}")
+            time.sleep(fault.held)
             status, headers, content = self.forward(body) if fault.reaches else (0, {}, b"")
+            if fault.then:
+                fault.then()
             time.sleep(fault.seconds)
             if fault.status == 0:
                 self.close_connection = True
@@ -123,7 +144,7 @@ def proxy(target: str, choose: Chooser = lambda _method, _path: None) -> Iterato
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.block_on_close = False  # a stalled answer does not hold the test
     running = Proxy(f"http://127.0.0.1:{server.server_address[1]}", choose)
-    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:
         yield running

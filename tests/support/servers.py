@@ -16,7 +16,7 @@ import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -204,24 +204,38 @@ class Jaeger:
 
     def send(self, trace: str, service: str) -> None:
         """Export one span by OTLP/HTTP, as an application would."""
+        self.send_traces([trace], service, 1)
+
+    def send_traces(self, traces: Sequence[str], service: str, spans: int) -> None:
+        """Export so many spans of each of these traces in one request. Raises what is not a full acceptance."""
         now = time.time_ns()
         times = {"startTimeUnixNano": str(now - 1000), "endTimeUnixNano": str(now)}
-        span = {"traceId": trace, "spanId": trace[:16], "name": "work", "kind": 1, **times}
+        sent = [
+            {"traceId": trace, "spanId": f"{trace[:12]}{number:04x}", "name": "work", "kind": 1, **times}
+            for trace in traces
+            for number in range(1, spans + 1)
+        ]
         resource = {"attributes": [{"key": "service.name", "value": {"stringValue": service}}]}
-        body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": [span]}]}]}
+        body = {"resourceSpans": [{"resource": resource, "scopeSpans": [{"spans": sent}]}]}
         headers = {"Content-Type": "application/json"}
         request = urllib.request.Request(self.otlp_url, json.dumps(body).encode(), headers)
-        urllib.request.urlopen(request, timeout=30).close()
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            told = json.load(answer)
+        assert not told.get("partialSuccess"), told
+
+    def spans(self, trace: str) -> int:
+        """How many spans of this trace the query service finds."""
+        try:
+            with urllib.request.urlopen(f"{self.query_url}/api/traces/{trace}", timeout=30) as answer:
+                return len(json.load(answer)["data"][0]["spans"])
+        except urllib.error.HTTPError as refused:
+            if refused.code == 404:
+                return 0
+            raise
 
     def finds(self, trace: str) -> bool:
         """Whether the query service has this trace."""
-        try:
-            urllib.request.urlopen(f"{self.query_url}/api/traces/{trace}", timeout=30).close()
-        except urllib.error.HTTPError as refused:
-            if refused.code == 404:
-                return False
-            raise
-        return True
+        return self.spans(trace) > 0
 
     def services(self) -> list[str]:
         """The query service's list of services."""
@@ -230,8 +244,8 @@ class Jaeger:
 
 
 @contextmanager
-def jaeger(es: Elasticsearch, prefix: str, folder: Path) -> Iterator[Jaeger]:
-    """Run a real Jaeger that stores in es through aliases, until the block ends."""
+def jaeger(es: Elasticsearch, prefix: str, folder: Path, *flags: str) -> Iterator[Jaeger]:
+    """Run a real Jaeger that stores in es through aliases, with these flags in addition, until the block ends."""
     program = jaeger_programs("all-in-one") / "all-in-one"
     ports = [free_port() for _port in range(11)]
     services = (
@@ -249,7 +263,7 @@ def jaeger(es: Elasticsearch, prefix: str, folder: Path) -> Iterator[Jaeger]:
     running = Jaeger(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/v1/traces")
     environment = {**os.environ, "SPAN_STORAGE_TYPE": "elasticsearch", "OTEL_TRACES_SAMPLER": "always_off"}
     with (folder / "jaeger.log").open("wb") as log:
-        command = [str(program), *listening, *storage, *quick]
+        command = [str(program), *listening, *storage, *quick, *flags]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
     try:
         wait_for(lambda: process.poll() is not None or answers(f"{running.query_url}/api/services"))
