@@ -158,13 +158,12 @@ def test_a_run_that_is_killed_at_its_rollover(es: Elasticsearch, reaches: bool) 
     with proxy(es.url, nth("POST", "/_rollover/", stall)) as stalled:
         run = start_module("es_rollover", server_urls=stalled.url, conditions={"max_age": "0s"}, **SPAN)
         while not stalled.changes():
-            assert run.poll() is None
             time.sleep(0.05)
         if reaches:
             while numbers(es)[2] != 2:
                 time.sleep(0.05)
         run.kill()
-        run.communicate()
+        assert run.wait() is None
     after_kill = numbers(es)
     assert after_kill == (([1, 2], [1, 2], 2) if reaches else ([1], [1], 1))
     answer = run_module("es_rollover", server_urls=es.url, conditions={"max_age": "1d"}, **SPAN)
