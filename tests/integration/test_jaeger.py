@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import threading
 import time
+import urllib.error
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,9 +15,14 @@ from typing import Any
 import pytest
 
 from tests.support.modules import run_module
-from tests.support.servers import Elasticsearch, Jaeger, jaeger, wait_for
+from tests.support.servers import RELEASE, Elasticsearch, Jaeger, jaeger, wait_for
 
 PREFIX = "live"
+# Jaeger v1.57.0 asks for ranges by "from", which Elasticsearch 9 no longer understands: it writes, and finds nothing.
+READS = not RELEASE.startswith("elasticsearch-9")
+reading = pytest.mark.skipif(
+    not READS, reason="Jaeger v1.57.0 cannot read from Elasticsearch 9 (test_a_trace)"
+)
 
 
 @pytest.fixture
@@ -32,6 +38,19 @@ def run(es: Elasticsearch, module: str, **options: Any) -> None:
     assert not answer.message
 
 
+def test_a_trace_is_found_where_jaeger_can_read(stack: tuple[Elasticsearch, Jaeger]) -> None:
+    es, traces = stack
+    trace = uuid.uuid4().hex
+    traces.send(trace, "api")
+    wait_for(lambda: es.get(f"/{PREFIX}-jaeger-span-read/_count")["count"] > 0)
+    if READS:
+        wait_for(lambda: traces.finds(trace))
+    else:
+        with pytest.raises(urllib.error.HTTPError, match="500"):
+            traces.finds(trace)
+
+
+@reading
 def test_lookback_hides_old_traces_and_keeps_the_list_of_services(
     stack: tuple[Elasticsearch, Jaeger],
 ) -> None:
@@ -53,6 +72,7 @@ def test_lookback_hides_old_traces_and_keeps_the_list_of_services(
     assert traces.services() == ["api"]
 
 
+@reading
 def test_without_the_cache_time_the_list_of_services_is_lost(stack: tuple[Elasticsearch, Jaeger]) -> None:
     """Fault 14 of the peers, and the reason for service_cache_ttl: the test above would fail without it."""
     es, traces = stack
@@ -68,6 +88,7 @@ def test_without_the_cache_time_the_list_of_services_is_lost(stack: tuple[Elasti
     assert traces.finds(new)
 
 
+@reading
 def test_every_trace_is_found_while_its_indices_roll(stack: tuple[Elasticsearch, Jaeger]) -> None:
     """Fault 1 of the peers: between rollover and alias, and after a kill there, traces were invisible."""
     es, traces = stack

@@ -258,7 +258,14 @@ def jaeger(es: Elasticsearch, prefix: str, folder: Path, *flags: str) -> Iterato
         f"--processor.{name}.server-host-port=127.0.0.1:{port}"
         for name, port in zip(agents, ports[8:], strict=True)
     ]
-    storage = [f"--es.server-urls={es.url}", f"--es.index-prefix={prefix}", "--es.use-aliases=true"]
+    # This Jaeger knows of OpenSearch 1 and 2, which it takes for version 7, and of Elasticsearch up to 8.
+    version = 7 if es.distribution == "opensearch" else min(int(es.version.split(".")[0]), 8)
+    storage = [
+        f"--es.version={version}",
+        f"--es.server-urls={es.url}",
+        f"--es.index-prefix={prefix}",
+        "--es.use-aliases=true",
+    ]
     quick = ["--es.create-index-templates=false", "--es.bulk.flush-interval=100ms"]
     running = Jaeger(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/v1/traces")
     environment = {**os.environ, "SPAN_STORAGE_TYPE": "elasticsearch", "OTEL_TRACES_SAMPLER": "always_off"}
