@@ -159,7 +159,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next(es: Elasticsearch, step: t
         run = start_module("es_rollover_init", server_urls=stalled.url, **SPAN)
         wait_for(lambda: bool(stalled.faults))
         run.kill()
-        run.communicate()
+        assert run.wait() is None
     done = adopt(es.url)
     assert not done.message
     assert count(es) == 1200
