@@ -114,6 +114,11 @@ class Corner:
         """The indices, by name."""
         return dict(self.es.get(f"/{self.prefix}-*?expand_wildcards=all"))
 
+    def templates(self) -> dict[str, Any]:
+        """The index templates, by name."""
+        known = self.es.get("/_template")  # for names that are not there the server answers 404
+        return {name: body for name, body in known.items() if name.startswith(f"{self.prefix}-")}
+
     def state(self) -> Any:
         """All that a run may leave behind, in words that are the same in every corner."""
         indices = self.indices()
@@ -122,7 +127,7 @@ class Corner:
                 body["settings"]["index"].pop(name, None)
         state = {
             "indices": indices,
-            "templates": self.es.get(f"/_template/{self.prefix}-*"),
+            "templates": self.templates(),
         }
         return json.loads(self.relative(json.dumps(state, sort_keys=True)))
 
@@ -139,7 +144,7 @@ class Corner:
         """Leave nothing behind."""
         if names := sorted(self.indices()):
             self.es.request("DELETE", f"/{','.join(names)}?ignore_unavailable=true")
-        for name in self.es.get(f"/_template/{self.prefix}-*"):
+        for name in self.templates():
             self.es.request("DELETE", f"/_template/{name}")
 
 
