@@ -5,11 +5,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from tests.support.servers import RELEASE, Elasticsearch, elasticsearch
+from tests.support.servers import RELEASE, Elasticsearch, elasticsearch, memory_folder
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -21,9 +20,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(scope="session")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Elasticsearch]:
+def server() -> Iterator[Elasticsearch]:
     """One real Elasticsearch for the session, whose clock the tests can move."""
-    with elasticsearch(Path(tmp_path_factory.mktemp("elasticsearch")), clock=True) as running:
+    with memory_folder() as folder, elasticsearch(folder, clock=True) as running:
         yield running
 
 

@@ -229,7 +229,12 @@ class Cluster:
         return times
 
     def read_sizes(self, state: State, patterns: Iterable[str]) -> State:
-        """The state, with health, documents and size in bytes of each index that matches."""
+        """The state, with health, documents and size in bytes of each index that matches.
+
+        A data stream that is not there is left out: the server would wait 30 s for it to come (its cluster health).
+        """
+        known = {alias for index in state.indices.values() for alias in index.aliases}
+        patterns = [pattern for pattern in patterns if "*" in pattern or pattern in known]
         columns = "index,health,docs.count,store.size"
         params = {"format": "json", "bytes": "b", "h": columns, "expand_wildcards": "all"}
         params["ignore_unavailable"] = "true"

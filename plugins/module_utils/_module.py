@@ -68,6 +68,7 @@ class Job:
     """What a module wants done: in each step a planner for each index set that the step is about.
 
     births: indices are made, which get the server's time. sizes: the sets whose planners ask for sizes on disk.
+    settles: aliases are put back, so what a run that overtook this one has done meanwhile is looked at afterwards.
     may_be_missing: a set need not have any index yet. ilm_policy: one that must be there. separators: what stands
     in the dates of a set's dated indices, where it is not "-".
     """
@@ -75,6 +76,7 @@ class Job:
     steps: Sequence[Mapping[IndexSet, Planner]]
     templates: bool = False
     births: bool = False
+    settles: bool = False
     may_be_missing: bool = False
     ilm_policy: str | None = None
     sizes: frozenset[IndexSet] = frozenset()
@@ -176,7 +178,20 @@ class Run:
         self._read()
         for step in self.job.steps:
             self._step(step)
+        if self.job.settles and self.report.actions and not self.check_mode:
+            self._settle()
         return self.report
+
+    def _settle(self) -> None:
+        """Read again and put right what came of an alias that another run had put back and rolled over meanwhile.
+
+        Whoever changes an alias last reads last, so a write alias that two runs have left on two indices does not stay so.
+        """
+        fresh = self.cluster.read(patterns_of(self.job.index_sets)).split(self.job.index_sets)
+        for index_set, state in fresh.items():
+            self.states[index_set] = self.states[index_set].refreshed(state)
+        for step in self.job.steps:
+            self._step(step)
 
     def _read(self) -> None:
         sets = self.job.index_sets

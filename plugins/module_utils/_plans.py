@@ -314,22 +314,19 @@ def _missing_aliases(view: View, write_index: Index | None, flag: bool | None) -
         others = tuple((index.name, alias) for index in behind if index.name != write_index.name)
         why = "the write alias did not say where to write" if behind else "the write alias was lost"
         actions.append(UpdateAliases(f"{why}; this is the newest generation", add=(entry,), remove=others))
-    if view.state.behind(view.index_set.read_alias):
-        return [*actions, *_readable(view, write_index)]
-    names = dict.fromkeys([*(member.index.name for member in view.generations), write_index.name])
-    add = tuple((name, view.index_set.read_alias, None) for name in names)
-    return [
-        *actions,
-        UpdateAliases("the read alias was lost; the next lookback takes out what is too old", add=add),
-    ]
+    return [*actions, *_readable(view, write_index)]
 
 
 def _readable(view: View, write_index: Index) -> list[Action]:
-    """Spans that are written must be found: what an interrupted rollover of other tools left out."""
-    if view.index_set.read_alias in write_index.aliases:
+    """Spans that are written must be found: what an interrupted rollover of other tools left out, or all of them."""
+    alias = view.index_set.read_alias
+    if alias in write_index.aliases:
         return []
-    entry = (write_index.name, view.index_set.read_alias, None)
-    return [UpdateAliases("the write index was not readable", add=(entry,))]
+    if view.state.behind(alias):
+        return [UpdateAliases("the write index was not readable", add=((write_index.name, alias, None),))]
+    names = dict.fromkeys([*(member.index.name for member in view.generations), write_index.name])
+    add = tuple((name, alias, None) for name in names)
+    return [UpdateAliases("the read alias was lost; the next lookback takes out what is too old", add=add)]
 
 
 def _refuse_concrete_alias(view: View) -> None:

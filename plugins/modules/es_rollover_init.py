@@ -202,6 +202,7 @@ def prepare(params: Mapping[str, Any]) -> Job:
         [dict.fromkeys(sets, plan)],
         templates=True,
         births=True,
+        settles=True,
         may_be_missing=True,
         ilm_policy=policy,
         separators=dict.fromkeys(sets, separator),

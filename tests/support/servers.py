@@ -13,6 +13,7 @@ import socket
 import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
@@ -149,6 +150,17 @@ def helper(command: str, release: str, *options: str, security: bool = False) ->
     distribution, version = release.split("-")
     wanted = ["--distribution", distribution, "--version", version, "--dist", str(DIST)]
     return [sys.executable, str(HELPER), command, *wanted, *(["--security"] if security else []), *options]
+
+
+@contextmanager
+def memory_folder() -> Iterator[Path]:
+    """A folder for a server's data, in memory where that is possible, until the block ends.
+
+    Elasticsearch writes its state to the disk for each change and waits for it; memory is ten times faster.
+    """
+    where = "/dev/shm" if os.access("/dev/shm", os.W_OK) else None
+    with tempfile.TemporaryDirectory(prefix="tracestack-", dir=where, ignore_cleanup_errors=True) as name:
+        yield Path(name)
 
 
 @contextmanager

@@ -6,21 +6,18 @@ from __future__ import annotations
 
 import os
 import subprocess
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.servers import Elasticsearch, elasticsearch, jaeger_programs
+from tests.support.servers import Elasticsearch, elasticsearch, jaeger_programs, memory_folder
 
 # What no two servers share.
 _OWN_SETTINGS = ("index.uuid", "index.creation_date", "index.version.created", "index.provided_name")
 # Hundreds of indices on one node, and one request that deletes them all.
 _SETTINGS = {"cluster.max_shards_per_node": 20000, "action.destructive_requires_name": False}
-# Elasticsearch writes its state to the disk for each change and waits for it; memory is ten times faster.
-_MEMORY = Path("/dev/shm")
 
 
 @dataclass(frozen=True)
@@ -77,16 +74,14 @@ class Twins:
 def running_twins() -> Iterator[Twins]:
     """Run the two clusters, with their data in memory where that is possible, until the block ends."""
     tools = jaeger_programs("es-rollover", "es-index-cleaner")
-    where = _MEMORY if os.access(_MEMORY, os.W_OK) else None
-    with tempfile.TemporaryDirectory(prefix="twins-", dir=where, ignore_cleanup_errors=True) as name:
-        folder = Path(name)
-        with (
-            elasticsearch(folder / "theirs", clock=True) as theirs,
-            elasticsearch(folder / "ours", clock=True) as ours,
-        ):
-            twins = Twins(theirs, ours, tools)
-            twins.both("PUT", "/_cluster/settings", {"persistent": _SETTINGS})
-            yield twins
+    with (
+        memory_folder() as folder,
+        elasticsearch(folder / "theirs", clock=True) as theirs,
+        elasticsearch(folder / "ours", clock=True) as ours,
+    ):
+        twins = Twins(theirs, ours, tools)
+        twins.both("PUT", "/_cluster/settings", {"persistent": _SETTINGS})
+        yield twins
 
 
 def read(server: Elasticsearch, names: str = "_all") -> dict[str, Any]:
