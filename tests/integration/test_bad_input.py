@@ -111,7 +111,7 @@ def test_hostile_prefix(es: Elasticsearch, module: str, prefix: str) -> None:
         ("es_index_cleaner", {"days": 1, "snapshot_timeout": 0}, "snapshot_timeout is 0"),
         ("es_maintenance", {}, "missing required arguments: index_sets"),
         ("es_maintenance", {"index_sets": []}, "index_sets is empty"),
-        ("es_maintenance", {"index_sets": "prod"}, "index_sets"),
+        ("es_maintenance", {"index_sets": "prod"}, "dictionary requested, could not parse"),
         ("es_maintenance", {"index_sets": [{}]}, "index_sets[0]: nothing to do"),
         ("es_maintenance", {"index_sets": [{"index_prefix": "a"}]}, "index_sets[0]: nothing to do"),
         ("es_maintenance", one(index_prefix=""), "index_sets[0]: index_prefix '' is empty"),

@@ -31,6 +31,8 @@ HELPER = ROOT / "roles" / "elasticsearch" / "files" / "embedded" / "server.py"
 # opensearch-1.3.13, opensearch-2.19.4 or opensearch-3.4.0.
 RELEASE = os.environ.get("TRACESTACK_TEST_SERVER", "elasticsearch-7.17.1")
 # Indices with a leading dot are the server's own, but for those behind data streams.
+# Else the server looks at its clock every 200 ms only, and a rollover just after the clock was moved gets the old time.
+_NO_CACHED_TIME = "thread_pool.estimated_time_interval=0ms"
 HIDDEN = re.compile(r"\.(?!ds-)")
 # By how many seconds the clock of the modules is moved (tests/support/modules.py).
 module_clock = {"offset": 0}
@@ -116,7 +118,9 @@ class Elasticsearch:
     def set_server_clock(self, offset: str) -> None:
         """Move the server's clock alone."""
         assert self.clock is not None, "started without a clock"
-        self.clock.write_text(offset + "\n")
+        fresh = self.clock.with_suffix(".fresh")
+        fresh.write_text(offset + "\n")
+        fresh.replace(self.clock)  # the server reads it at any moment, and would take an empty one for no offset
 
     def templates(self) -> dict[str, Any]:
         """All index templates by name, legacy ones and composable ones, without the server's own."""
@@ -173,7 +177,7 @@ def elasticsearch(folder: Path, *, clock: bool = False, release: str = RELEASE) 
     if server.clock:
         folder.mkdir(parents=True, exist_ok=True)
         server.set_clock("+0d")
-        command += ["--clock", str(server.clock)]
+        command += ["--clock", str(server.clock), "--setting", _NO_CACHED_TIME]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
     try:
