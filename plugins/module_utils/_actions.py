@@ -213,7 +213,7 @@ class Rollover:
             return state.put(new)
         # With is_write_index the old index stays behind the write alias and loses the flag; without, it leaves.
         left = old.with_alias(self.write_alias, False) if flag else old.without_alias(self.write_alias)
-        return state.put(left, new)
+        return state.put(replace(left, rolled=UNBORN), new)
 
     def named_by(self, outcome: Outcome) -> Rollover:
         return replace(self, new_index=outcome.new_index or self.new_index)
@@ -295,6 +295,7 @@ class Adopt(_Certain):
     sources: tuple[str, ...]
     target: str
     marker: str
+    template: Template
     add: tuple[tuple[str, str, bool | None], ...]
     remove: tuple[tuple[str, str], ...] = ()
 
@@ -303,6 +304,7 @@ class Adopt(_Certain):
         return [{"action": "adopt", "index": self.target, "old_index": s, "why": why} for s in self.sources]
 
     def apply(self, cluster: Cluster) -> Outcome:
+        cluster.check_template(self.target, self.template)
         done = cluster.adopt(self)
         return Outcome(True, told={"documents": done.documents, "write_blocked_seconds": done.blocked})
 
@@ -316,32 +318,42 @@ class Adopt(_Certain):
         return self if any(source in state.indices for source in self.sources) else None
 
 
-def merge(actions: Sequence[Action]) -> list[tuple[Action, list[int]]]:
-    """The fewest requests for these actions, each with the places of those that it does or helps to do.
+Parts = dict[int, "Action"]
+
+
+def merge(actions: Sequence[Action]) -> list[tuple[Action, Parts]]:
+    """The fewest requests for these actions, each with the part that it does of each action, by the action's place.
 
     Alias changes become one request; deletions as few as a URL can name; snapshots one for each repository.
     """
-    merged: list[tuple[Action, list[int]]] = []
-    aliases = {i: a for i, a in enumerate(actions) if isinstance(a, UpdateAliases)}
-    deletions = {i: a for i, a in enumerate(actions) if isinstance(a, DeleteIndices)}
+    merged: list[tuple[Action, Parts]] = []
+    aliases: dict[int, UpdateAliases] = {}
+    deletions: dict[int, DeleteIndices] = {}
     snapshots: dict[tuple[str, str, int], dict[int, Snapshot]] = {}
     for place, action in enumerate(actions):
         if isinstance(action, Snapshot):
             kind = (action.repository, action.stamp, action.seconds)
             snapshots.setdefault(kind, {})[place] = action
-        elif place not in aliases and place not in deletions:
-            merged.append((action, [place]))
+        elif isinstance(action, UpdateAliases):
+            aliases[place] = action
+        elif isinstance(action, DeleteIndices):
+            deletions[place] = action
+        else:
+            merged.append((action, {place: action}))
     if aliases:
         add = tuple(entry for one in aliases.values() for entry in one.add)
         remove = tuple(entry for one in aliases.values() for entry in one.remove)
-        merged.append((UpdateAliases("", add, remove), list(aliases)))
+        merged.append((UpdateAliases("", add, remove), dict(aliases)))
     for group in snapshots.values():
         names = tuple(name for one in group.values() for name in one.names)
-        merged.append((replace(next(iter(group.values())), names=names), list(group)))
+        merged.append((replace(next(iter(group.values())), names=names), dict(group)))
     owner = {name: place for place, one in deletions.items() for name in one.names}
     for names in batches(owner):
-        places = list(dict.fromkeys(owner[name] for name in names))
-        merged.append((DeleteIndices(names, {}), places))
+        parts: dict[int, tuple[str, ...]] = {}
+        for name in names:
+            parts[owner[name]] = (*parts.get(owner[name], ()), name)
+        told = {place: replace(deletions[place], names=part) for place, part in parts.items()}
+        merged.append((DeleteIndices(names, {}), dict(told)))
     return merged
 
 

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 # Documents in one request; and when so few have come since the last round, the block is short enough.
 _PAGE = 1000
 _ROUNDS = 20
+_MOST_BYTES = 20_000_000
 _SCROLL = "5m"
 # What reading an answer of another form than the documented one gives.
 _ODD = (KeyError, TypeError, ValueError, IndexError, AttributeError)
@@ -65,6 +66,7 @@ class Adoption:
             raise OutcomeUnknownError("an adoption got an answer that is not Elasticsearch's") from None
 
     def _run(self) -> Adopted:
+        self._check_health()
         self._make_target()
         for _round in range(_ROUNDS):
             if sum(self._copy(source) for source in self._sources) <= _PAGE:
@@ -83,6 +85,26 @@ class Adoption:
             raise
         return Adopted(documents, round(time.monotonic() - began, 3))
 
+    def _check_health(self) -> None:
+        """Refuse what cannot be copied whole: with a shard missing, a search and a count still answer."""
+        for source in self._sources:
+            answer = self._ask("GET", f"/_cluster/health/{quote(source)}", None, {"timeout": "1s"})
+            if answer["status"] not in ("green", "yellow"):
+                raise RefusedError(
+                    f"{source} has health {answer['status']}: a part of it cannot be read, so its documents cannot all be "
+                    "moved. Nothing was changed."
+                )
+
+    def _whole(self, answer: Mapping[str, Any], source: str) -> Mapping[str, Any]:
+        """The answer, if every shard has its part in it."""
+        shards = answer["_shards"]
+        if shards["failed"] or shards["successful"] != shards["total"]:
+            raise RefusedError(
+                f"{source} answers from {shards['successful']} of its {shards['total']} shards only: its documents cannot all "
+                "be moved. Nothing was deleted and no alias was changed."
+            )
+        return answer
+
     def _make_target(self) -> None:
         body: dict[str, Any] = {"aliases": {self._wanted.marker: {}}}
         try:
@@ -97,9 +119,10 @@ class Adoption:
         self._ask("POST", f"/{quote(source)}/_refresh")
         query = {"range": {"_seq_no": {"gt": self._marks[source]}}}
         page = {"size": _PAGE, "query": query, "sort": ["_doc"], "version": True}
-        answer = self._ask("POST", f"/{quote(source)}/_search", page, {"scroll": _SCROLL})
+        params = {"scroll": _SCROLL, "allow_partial_search_results": "false"}
+        answer = self._ask("POST", f"/{quote(source)}/_search", page, params)
         copied = 0
-        while hits := answer["hits"]["hits"]:
+        while hits := self._whole(answer, source)["hits"]["hits"]:
             self._store(hits)
             copied += len(hits)
             body = {"scroll": _SCROLL, "scroll_id": answer["_scroll_id"]}
@@ -118,13 +141,23 @@ class Adoption:
         )
 
     def _store(self, hits: Iterable[Mapping[str, Any]]) -> None:
+        """Write documents, in requests of a size that every server takes (http.max_content_length is 100 MB)."""
         lines: list[str] = []
+        size = 0
         for hit in hits:
             # A version that is there already, or a newer one, answers 409: it was copied before.
             head = {"_id": hit["_id"], "version": hit["_version"], "version_type": "external"}
             if "_routing" in hit:
                 head["routing"] = hit["_routing"]
-            lines += [json.dumps({"index": head}), json.dumps(hit["_source"])]
+            pair = [json.dumps({"index": head}), json.dumps(hit["_source"])]
+            if lines and size + len(pair[1]) > _MOST_BYTES:
+                self._send_bulk(lines)
+                lines, size = [], 0
+            lines += pair
+            size += len(pair[1])
+        self._send_bulk(lines)
+
+    def _send_bulk(self, lines: list[str]) -> None:
         answer = self._ask("POST", f"/{quote(self._wanted.target)}/_bulk", "\n".join(lines) + "\n")
         for item in answer["items"]:
             result = item["index"]
@@ -151,7 +184,7 @@ class Adoption:
         return found
 
     def _count(self, index: str) -> int:
-        return int(self._ask("GET", f"/{quote(index)}/_count")["count"])
+        return int(self._whole(self._ask("GET", f"/{quote(index)}/_count"), index)["count"])
 
     def _check_blocks(self) -> None:
         """Another run of the same adoption that fails ends the block: then this one begins again."""

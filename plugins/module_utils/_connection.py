@@ -37,6 +37,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
     RefusedError,
     RequestFailedError,
 )
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
     ClusterInfo,
     Index,
@@ -94,6 +95,10 @@ class ConnectionOptions:
         given = {name: params[name] or None for name in _CREDENTIALS}
         if not any(given.values()):
             given = {name: env.get(variable) or None for name, variable in _CREDENTIALS.items()}
+            if (given["password"] or given["password_file"]) and not given["username"]:
+                raise ConfigurationError(
+                    "ES_PASSWORD is set without ES_USERNAME: nobody would log in with it."
+                )
         secrets = {name: _secret(given, name) for name in _SECRETS}
         for name, least in (("timeout", 1), ("retries", 0)):
             if params[name] < least:
@@ -151,9 +156,10 @@ def _sendable(name: str, value: str | None) -> str | None:
     if value is None:
         return None
     value = value.strip()
-    if not value.isascii() or not value.isprintable():
+    plain = name.startswith(("username", "password")) or value.isascii()  # the former are sent as base64
+    if not plain or not value.isprintable():
         raise ConfigurationError(
-            f"{name} has a character that cannot be sent, such as a line break: give one line of plain ASCII."
+            f"{name} has a character that cannot be sent, such as a line break: give one line of plain text."
         )
     return value
 
@@ -343,9 +349,13 @@ class Cluster:
         body: dict[str, Any] = {"conditions": dict(conditions)}
         if aliases:
             body["aliases"] = _alias_bodies(aliases)
-        answer = self._change("POST", _rollover_path(alias, new_index), body)
+        path = _rollover_path(alias, new_index)
+        answer = self._change("POST", path, body)
         rolled = str(answer.get("new_index")) if answer.get("rolled_over") is True else None
-        return rolled, dict(answer.get("conditions") or {})
+        try:
+            return rolled, dict(answer.get("conditions") or {})
+        except _ODD:
+            raise OutcomeUnknownError(f"POST {path} got an answer that is not Elasticsearch's") from None
 
     def update_aliases(
         self, add: Iterable[tuple[str, str, bool | None]], remove: Iterable[tuple[str, str]]
@@ -553,7 +563,8 @@ def _node(config: Callable[..., T], url: str, options: ConnectionOptions) -> T:
 def _refused(method: str, path: str, status: int, body: Any, options: ConnectionOptions) -> Exception:
     """The server's no, told apart: passing, about who we are, or final."""
     error = body.get("error") if isinstance(body, Mapping) else None
-    causes = [*(error.get("root_cause") or []), error] if isinstance(error, Mapping) else []
+    roots = error.get("root_cause") if isinstance(error, Mapping) else None
+    causes = [*(roots if isinstance(roots, list) else []), error]
     cause = next((one for one in causes if isinstance(one, Mapping)), {})
     kind = str(cause.get("type", ""))
     reason = str(cause.get("reason") or error or "no reason given")
@@ -620,7 +631,7 @@ def _indices(answer: Any) -> dict[str, Index]:
         if "data_stream" in body:
             streams.setdefault(body["data_stream"], []).append(name)
     for stream, names in streams.items():
-        newest = max(names, key=lambda name: int(name.rpartition("-")[2]))
+        newest = max(names, key=lambda name: DataStreamSet("", "span").number_of(name))
         for name in names:
             found[name] = found[name].with_alias(stream, name == newest)
     return found

@@ -74,6 +74,12 @@ def maintenance_job(params: Mapping[str, Any], name: str = "index_sets") -> Job:
     if not params[name]:
         raise ConfigurationError(f"{name} is empty: name at least one index set.")
     steps = _Steps()
+    named = [entry["index_prefix"] is not None for entry in params[name]]
+    if params["index_prefix"] is not None and any(named) and not all(named):
+        raise ConfigurationError(
+            f"{name}: some entries name a prefix and some do not, and index_prefix is {params['index_prefix']!r}: name it in "
+            "each of them, or leave index_prefix out for those that have none."
+        )
     for number, entry in enumerate(params[name]):
         prefix = params["index_prefix"] if entry["index_prefix"] is None else entry["index_prefix"]
         _add(steps, {**entry, "index_prefix": prefix}, params, f"{name}[{number}]")

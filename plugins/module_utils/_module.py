@@ -27,6 +27,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import 
     DeleteIndices,
     Description,
     Outcome,
+    Snapshot,
     UpdateAliases,
     merge,
 )
@@ -38,6 +39,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._connection impo
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
     AuthenticationFailedError,
+    ConnectionFailedError,
     JaegerStorageError,
     MissingLibraryError,
     OutcomeUnknownError,
@@ -108,10 +110,11 @@ class Report:
 def run_module(spec: ArgumentSpec, prepare: Callable[[Mapping[str, Any]], Job]) -> None:
     """Run a module that changes index sets, from its argument spec to its exit."""
     module = AnsibleModule(**spec.to_kwargs(), supports_check_mode=True)
-    with clear_errors(module):
+    report = Report()
+    with clear_errors(module, report):
         options = connection_options(module)
         job = prepare(module.params)
-        report = Run(Cluster(options), job, module.check_mode).execute()
+        Run(Cluster(options), job, module.check_mode, report).execute()
         for warning in report.warnings:
             module.warn(warning)
         result = _result(report, job)
@@ -134,42 +137,52 @@ def connection_options(module: AnsibleModule) -> ConnectionOptions:
 
 
 @contextmanager
-def clear_errors(module: AnsibleModule) -> Iterator[None]:
-    """End the module with one clear sentence for each error; the only place where that is done."""
+def clear_errors(module: AnsibleModule, report: Report | None = None) -> Iterator[None]:
+    """End the module with one clear sentence for each error; the only place where that is done.
+
+    What was done before the error, if report has any of it, is told with it.
+    """
     try:
         yield
     except MissingLibraryError as missing:
         module.fail_json(msg=missing_required_lib(missing.library), exception=missing.trace)
     except JaegerStorageError as problem:
-        module.fail_json(msg=str(problem))
+        module.fail_json(msg=str(problem), **_so_far(report))
     except Exception as unforeseen:
         # Neither the error's own words nor its trace are shown: both may hold a secret.
         place = traceback.extract_tb(unforeseen.__traceback__)[-1]
         where = f"{os.path.basename(place.filename)}, line {place.lineno}"
-        module.fail_json(
-            msg=f"Unforeseen {type(unforeseen).__name__} in {where}. Please report this as a defect."
-        )
+        msg = f"Unforeseen {type(unforeseen).__name__} in {where}. Please report this as a defect."
+        module.fail_json(msg=msg, **_so_far(report))
+
+
+def _so_far(report: Report | None) -> dict[str, Any]:
+    if report is None:
+        return {}
+    told = {"actions": report.actions, "kept": report.kept, "failures": report.failures}
+    return {"changed": bool(report.actions), **told}
 
 
 class Run:
     """One run of a job: reads once, then plans and applies step by step."""
 
-    def __init__(self, cluster: Cluster, job: Job, check_mode: bool) -> None:
+    def __init__(self, cluster: Cluster, job: Job, check_mode: bool, report: Report) -> None:
         self.cluster = cluster
         self.job = job
         self.check_mode = check_mode
-        self.report = Report()
+        self.report = report
         self.now = cluster.info.clock
         self.rollovers_known = False
         self.absent: set[IndexSet] = set()
+        self.ages_unknown: JaegerStorageError | None = None
 
     @property
     def states(self) -> dict[IndexSet, State]:
         """The state of each set now: as read, then as each action leaves it."""
         return self.report.after
 
-    def execute(self) -> Report:
-        """Do the whole job."""
+    def execute(self) -> None:
+        """Do the whole job. The report tells at any moment what has been done."""
         info = self.cluster.info
         self.report.cluster = {"distribution": info.distribution, "version": info.version}
         self.now = self._agreed_time()
@@ -180,7 +193,6 @@ class Run:
             self._step(step)
         if self.job.settles and self.report.actions and not self.check_mode:
             self._settle()
-        return self.report
 
     def _settle(self) -> None:
         """Read again and put right what came of an alias that another run had put back and rolled over meanwhile.
@@ -247,8 +259,30 @@ class Run:
             self._note_kept(index_set, ((kept.index, kept.reason) for kept in plan.kept))
         todo = {index_set: list(plan.actions) for index_set, plan in plans.items()}
         while todo := {index_set: actions for index_set, actions in todo.items() if actions}:
-            failed = self._do({index_set: actions.pop(0) for index_set, actions in todo.items()})
+            now = {index_set: actions.pop(0) for index_set, actions in todo.items()}
+            failed = self._do(now)
+            kept = {index_set for index_set, action in now.items() if isinstance(action, Snapshot)} - failed
+            if kept and not self.check_mode:
+                self._look_again({index_set: step[index_set] for index_set in kept}, todo)
             todo = {index_set: actions for index_set, actions in todo.items() if index_set not in failed}
+
+    def _look_again(self, step: Mapping[IndexSet, Planner], todo: dict[IndexSet, list[Action]]) -> None:
+        """A snapshot may take an hour: of what is in it, only that is deleted which is still to be deleted then."""
+        fresh = self.cluster.read(patterns_of(step)).split(step)
+        for index_set, state in fresh.items():
+            self.states[index_set] = self.states[index_set].refreshed(state)
+        plans = self._plans(step)
+        for index_set in step:
+            plan = plans.get(index_set, Plan())
+            still = {name for a in plan.actions if isinstance(a, DeleteIndices) for name in a.names}
+            reasons = {kept.index: kept.reason for kept in plan.kept}
+            for place, action in enumerate(todo[index_set]):
+                if isinstance(action, DeleteIndices):
+                    left = [name for name in action.names if name not in still and name in reasons]
+                    self._note_kept(index_set, ((name, reasons[name]) for name in left))
+                    names = tuple(name for name in action.names if name in still)
+                    todo[index_set][place] = replace(action, names=names)
+            todo[index_set] = [a for a in todo[index_set] if not isinstance(a, DeleteIndices) or a.names]
 
     def _plans(self, step: Mapping[IndexSet, Planner]) -> dict[IndexSet, Plan]:
         plans: dict[IndexSet, Plan] = {}
@@ -256,9 +290,10 @@ class Run:
             if index_set in self.absent:
                 continue
             try:
-                plans[index_set] = planner(
-                    self.job.view(self.states[index_set], index_set, self.now), self.now
-                )
+                plan = planner(self.job.view(self.states[index_set], index_set, self.now), self.now)
+                if self.ages_unknown and _ages(plan):
+                    raise self.ages_unknown
+                plans[index_set] = plan
             except JaegerStorageError as problem:
                 self._note_failure(index_set, problem)
         return plans
@@ -274,6 +309,11 @@ class Run:
                 "write alias that was put back on an older index in between goes unnoticed."
             )
             return
+        except ConnectionFailedError:
+            raise
+        except JaegerStorageError as problem:
+            self.ages_unknown = problem
+            return
         for index_set, state in self.states.items():
             self.states[index_set] = state.with_rollovers(rolled)
 
@@ -281,22 +321,27 @@ class Run:
         """One action of each set, in as few requests as there can be. Returns the sets whose action failed."""
         sets = list(actions)
         failed: set[IndexSet] = set()
-        outcomes: dict[IndexSet, Outcome] = {}
-        requests = [(request, [sets[i] for i in places]) for request, places in merge(list(actions.values()))]
+        requests = [
+            (request, {sets[i]: part for i, part in parts.items()})
+            for request, parts in merge(list(actions.values()))
+        ]
         while requests:
-            request, members = requests.pop(0)
+            request, parts = requests.pop(0)
             try:
-                outcome = self._preview(request) if self.check_mode else self._apply(request, members)
-                outcomes.update(dict.fromkeys(members, outcome))
+                outcome = self._preview(request) if self.check_mode else self._apply(request, list(parts))
+            except ConnectionFailedError:
+                raise  # nobody is there any more: no set can be tried
             except JaegerStorageError as problem:
-                if len(members) == 1:
-                    failed.add(members[0])
-                    self._note_failure(members[0], problem)
-                else:  # the one that is refused does not keep the others from what they need
-                    requests += [(alone, [one]) for one in members for alone, _ in merge([actions[one]])]
-        for index_set, action in actions.items():
-            if index_set not in failed:
-                self._note(index_set, action, outcomes[index_set])
+                if len(parts) > 1 and not isinstance(request, Snapshot):
+                    # The one that is refused does not keep the others from what they need.
+                    requests += [(alone, {one: part}) for one in parts for alone, part in _alone(parts[one])]
+                    continue
+                failed.update(parts)
+                for one in parts:
+                    self._note_failure(one, problem)
+            else:
+                for one, part in parts.items():
+                    self._note(one, part, outcome)
         return failed
 
     def _preview(self, request: Action) -> Outcome:
@@ -371,6 +416,11 @@ class Run:
         }
         if entry not in self.report.failures:
             self.report.failures.append(entry)
+
+
+def _alone(action: Action) -> list[tuple[Action, Action]]:
+    """The requests for one action, each with the part that it does."""
+    return [(request, part) for request, parts in merge([action]) for part in parts.values()]
 
 
 def _ages(plan: Plan) -> bool:

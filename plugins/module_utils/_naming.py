@@ -180,6 +180,12 @@ class DataStreamSet(IndexSet):
         """What a backing index is probably called: the server makes the name, Elasticsearch with the day in it."""
         return f".ds-{self.base}-{number:06d}"
 
+    @staticmethod
+    def number_of(index: str) -> int:
+        """Number of any stream's backing index; 0 for one with a name that was made by hand."""
+        found = _BACKING_INDEX.fullmatch(index)
+        return int(found.group("number")) if found else 0
+
     def generation_of(self, index: str) -> int | None:
         """Number of a backing index, or None where the name is anything else."""
         found = _BACKING_INDEX.fullmatch(index)

@@ -152,7 +152,8 @@ def plan_init(view: View, template: Template, adopt: frozenset[str] = frozenset(
         actions.append(PutTemplate(template, why))
     flag = True if ilm else None
     if view.concrete:
-        return Plan((*actions, _adopt_concrete(view, flag), *_show(view, adopt)))
+        return Plan((*actions, _adopt_concrete(view, template, flag), *_show(view, adopt)))
+    actions += _forget_adoption(view)
     write_index = _write_index(view, repair=True)
     if write_index is None and not view.generations and not view.state.behind(view.index_set.write_alias):
         aliases = {view.index_set.read_alias: None, view.index_set.write_alias: flag}
@@ -164,7 +165,7 @@ def plan_init(view: View, template: Template, adopt: frozenset[str] = frozenset(
     return Plan((*actions, *_show(view, adopt)))
 
 
-def _adopt_concrete(view: View, flag: bool | None) -> Adopt:
+def _adopt_concrete(view: View, template: Template, flag: bool | None) -> Adopt:
     """The next generation gets the documents of what sits in an alias's place, and both aliases."""
     names = view.index_set
     begun = [member.index.name for member in view.generations if names.adopting_alias in member.index.aliases]
@@ -175,9 +176,17 @@ def _adopt_concrete(view: View, flag: bool | None) -> Adopt:
         sources=view.concrete,
         target=target,
         marker=names.adopting_alias,
+        template=template,
         add=(*((name, names.read_alias, None) for name in readable), (target, names.write_alias, flag)),
         remove=tuple((index.name, names.write_alias) for index in view.state.behind(names.write_alias)),
     )
+
+
+def _forget_adoption(view: View) -> list[Action]:
+    """Nothing is left to be adopted: a generation that was begun for it is one like the others."""
+    marker = view.index_set.adopting_alias
+    remove = tuple((index.name, marker) for index in view.state.behind(marker))
+    return [UpdateAliases("there is nothing left to adopt", remove=remove)] if remove else []
 
 
 def _show(view: View, adopt: frozenset[str]) -> list[Action]:
@@ -279,6 +288,11 @@ def _protected(member: Member, view: View, rule: RetentionRule, rank: int) -> st
         return reason
     if rank <= rule.min_generations:
         return f"among the newest {rule.min_generations} (min_generations)"
+    if rule.only_unreadable and member.readable and member.index.aliases_blocked:
+        return (
+            f"still readable, and es_lookback cannot hide it while it is blocked ({member.index.aliases_blocked}): free space "
+            "and remove the block, or set only_unreadable to false"
+        )
     if rule.only_unreadable and member.readable:
         return "still readable: run es_lookback first, or set only_unreadable to false"
     if member.index.deletion_blocked:

@@ -106,7 +106,8 @@ class State:
 
     def with_rollovers(self, times: Mapping[str, datetime]) -> State:
         """The state, with the time at which the server rolled an alias away from each index."""
-        return self.put(*(replace(self.indices[n], rolled=t) for n, t in times.items() if n in self.indices))
+        known = [(self.indices[name], time) for name, time in times.items() if name in self.indices]
+        return self.put(*(replace(i, rolled=max(time, i.rolled or time)) for i, time in known))
 
     def refreshed(self, fresh: State) -> State:
         """What was read again, with what only some reads ask for as it was known before."""

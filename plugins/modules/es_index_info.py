@@ -131,6 +131,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._connection impo
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._maintenance import ENTRY, maintenance_job
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import (
+    Job,
     Report,
     Run,
     clear_errors,
@@ -212,25 +213,32 @@ def main() -> None:
         cluster = Cluster(options)
         told = [tell(one, cluster.info.clock) for one in look(cluster, prefix)]
         if job is not None:
-            tell_next(told, Run(cluster, job, check_mode=True).execute())
+            report = Report()
+            Run(cluster, job, True, report).execute()
+            tell_next(told, job, report)
+            for warning in report.warnings:
+                module.warn(warning)
     info = {"distribution": cluster.info.distribution, "version": cluster.info.version}
     module.exit_json(changed=False, cluster=info, index_sets=told)
 
 
-def tell_next(told: list[dict[str, Any]], report: Report) -> None:
-    """Add to each set what a maintenance run would do with it."""
-    for index_set in report.after:
+def tell_next(told: list[dict[str, Any]], job: Job, report: Report) -> None:
+    """Add to each set of the job what a maintenance run would do with it, and the sets that were not found."""
+    known = {one["read_alias"]: one for one in told}
+    for index_set, state in report.after.items():
+        if index_set.read_alias not in known:
+            one = job.view(state, index_set)
+            known[index_set.read_alias] = {**describe(one), "strategy": _strategy(one), "problems": []}
+            told.append(known[index_set.read_alias])
         whose = {"index_prefix": index_set.prefix, "record_type": index_set.record_type}
-        for one in told:
-            if one["read_alias"] == index_set.read_alias:
-                one["next"] = {
-                    name: [entry for entry in found if whose.items() <= entry.items()]
-                    for name, found in (
-                        ("actions", report.actions),
-                        ("kept", report.kept),
-                        ("failures", report.failures),
-                    )
-                }
+        known[index_set.read_alias]["next"] = {
+            name: [entry for entry in found if whose.items() <= entry.items()]
+            for name, found in (
+                ("actions", report.actions),
+                ("kept", report.kept),
+                ("failures", report.failures),
+            )
+        }
 
 
 if __name__ == "__main__":

@@ -193,3 +193,32 @@ def test_several_adoptions_at_once_lose_nothing(es: Elasticsearch) -> None:
     assert [answer.message for answer in answers if "Unforeseen" in answer.message] == []
     assert count(es) == 1500
     assert es.indices() == {"prod-jaeger-span-000001"}
+
+
+def test_an_index_of_which_a_part_is_missing_is_left_as_it_is(es: Elasticsearch) -> None:
+    """Searches and counts answer from the shards that are left; its documents would be lost."""
+    settings = {"number_of_shards": 2, "number_of_replicas": 0, "routing.allocation.total_shards_per_node": 1}
+    es.request("PUT", f"/{WRITE}?wait_for_active_shards=0", {"settings": {"index": settings}})
+    done = adopt(es.url)
+    assert f"{WRITE} has health red" in done.message
+    assert es.indices() == {WRITE}
+
+
+def test_a_foreign_template_is_told_before_anything_is_moved(es: Elasticsearch) -> None:
+    bulk(es, WRITE, range(5))
+    foreign = {"index_patterns": ["prod-jaeger-*"], "priority": 7, "template": {"settings": {}}}
+    es.request("PUT", "/_index_template/foreign", foreign)
+    try:
+        done = adopt(es.url)
+    finally:
+        es.request("DELETE", "/_index_template/foreign")
+    assert "another index template catches prod-jaeger-span-000001" in done.message
+    assert count(es, WRITE) == 5
+
+
+def test_the_mark_of_an_adoption_with_nothing_left_to_adopt_is_taken_away(es: Elasticsearch) -> None:
+    assert not adopt(es.url).message
+    mark = {"index": "prod-jaeger-span-000001", "alias": "prod-jaeger-span-adopting"}
+    es.request("POST", "/_aliases", {"actions": [{"add": mark}]})
+    assert adopt(es.url).changed
+    assert {alias for alias, _index in es.aliases()} == {READ, WRITE}

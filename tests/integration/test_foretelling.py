@@ -59,7 +59,11 @@ def wishes(dice: random.Random) -> list[dict[str, Any]]:
         if dice.random() < 0.8:
             unit = dice.choice(("days", "weeks", "hours", "months"))
             work["lookback"] = {"unit": unit, "unit_count": dice.randint(0, 9)}
-        limits = {"days": dice.randint(0, 30), "max_generations": dice.randint(1, 5), "max_size": "600b"}
+        limits = {
+            "days": dice.randint(0, 30),
+            "max_generations": dice.randint(1, 5),
+            "max_size": dice.choice(("1b", "1gb")),
+        }
         chosen = dice.sample(sorted(limits), dice.randint(1, 3))
         work["retention"] = {
             **{limit: limits[limit] for limit in chosen},

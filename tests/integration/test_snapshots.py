@@ -75,6 +75,7 @@ def test_any_other_end_than_success_deletes_nothing(sets: Elasticsearch, state: 
     assert f"is {state}" in done.message
     assert "nothing was deleted" in done.message
     assert not [request for request in flawed.requests if request.startswith("DELETE")]
+    assert len([request for request in flawed.requests if request.startswith("PUT")]) == 1
     assert numbers(sets, "prod")[0] == [1, 2, 3, 4]
 
 
@@ -91,3 +92,23 @@ def test_without_the_repository_nothing_is_deleted(sets: Elasticsearch) -> None:
         done = runner("es_index_cleaner", server_urls=sets.url, **{**CLEAN, "snapshot_repository": "nowhere"})
         assert "nowhere" in done.message
         assert numbers(sets, "prod")[0] == [1, 2, 3, 4]
+
+
+def test_what_is_written_again_while_the_snapshot_is_made_is_not_deleted(sets: Elasticsearch) -> None:
+    alias = {"index": "prod-jaeger-span-000001", "alias": "prod-jaeger-span-write"}
+    old = {"index": "prod-jaeger-span-000004", "alias": "prod-jaeger-span-write"}
+    moved: list[bool] = []
+
+    def meanwhile(method: str, path: str) -> Fault | None:
+        if method == "GET" and "/_snapshot/" in path and not moved:
+            moved.append(True)
+            sets.request("POST", "/_aliases", {"actions": [{"remove": old}, {"add": alias}]})
+        return None
+
+    with proxy(sets.url, meanwhile) as raced:
+        done = clean(raced.url)
+    assert moved
+    assert not done.message
+    assert done.actions("delete_index") == ["prod-jaeger-dependencies-000001"]
+    assert "prod-jaeger-span-000001" in sets.indices()
+    assert "a write index is never deleted" in str(done.result["kept"])

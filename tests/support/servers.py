@@ -120,7 +120,9 @@ class Elasticsearch:
         assert self.clock is not None, "started without a clock"
         fresh = self.clock.with_suffix(".fresh")
         fresh.write_text(offset + "\n")
-        fresh.replace(self.clock)  # the server reads it at any moment, and would take an empty one for no offset
+        fresh.replace(
+            self.clock
+        )  # the server reads it at any moment, and would take an empty one for no offset
 
     def templates(self) -> dict[str, Any]:
         """All index templates by name, legacy ones and composable ones, without the server's own."""

@@ -81,12 +81,31 @@ def test_credentials_in_a_url_are_refused_and_not_shown(url: str) -> None:
     assert "hunter2" not in str(refused.value)
 
 
-@pytest.mark.parametrize("name", ["username", "password", "api_key", "bearer_token"])
-@pytest.mark.parametrize("value", ["hunter2\nX-Evil: 1", "hunter2\x00", "h\u00fcnter2", "hunter2\u20ac"])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *((n, v) for n in ("username", "password") for v in ("hunter2\nX-Evil: 1", "hunter2\x00")),
+        *(
+            (n, v)
+            for n in ("api_key", "bearer_token")
+            for v in ("hunter2\nX", "h\u00fcnter2", "hunter2\u20ac")
+        ),
+    ],
+)
 def test_what_does_not_fit_into_a_header_is_refused_and_not_shown(name: str, value: str) -> None:
     with pytest.raises(ConfigurationError, match=f"^{name} has a character that cannot be sent") as refused:
         ConnectionOptions.from_params(params(**{name: value}), {})
     assert "nter2" not in str(refused.value)
+
+
+def test_a_password_may_have_any_letter() -> None:
+    options = ConnectionOptions.from_params(params(username="u", password="pässwört€"), {})
+    assert options.password == "pässwört€"
+
+
+def test_a_password_in_the_environment_without_a_user_is_told() -> None:
+    with pytest.raises(ConfigurationError, match="ES_PASSWORD is set without ES_USERNAME"):
+        ConnectionOptions.from_params(params(), {"ES_PASSWORD": "x"})
 
 
 def test_the_environment_counts_only_where_no_option_is_given() -> None:

@@ -622,7 +622,7 @@ def test_what_is_alike_is_one_request() -> None:
     deletions = [DeleteIndices((f"i{n}", f"j{n}"), {}) for n in range(3)]
     snapshots = [Snapshot("one" if n < 2 else "two", (f"i{n}",), "s", 1) for n in range(3)]
     merged = merge([*changes, *deletions, *snapshots])
-    assert [(type(request).__name__, places) for request, places in merged] == [
+    assert [(type(request).__name__, list(parts)) for request, parts in merged] == [
         ("UpdateAliases", [0, 1, 2]),
         ("Snapshot", [6, 7]),
         ("Snapshot", [8]),
@@ -635,7 +635,7 @@ def test_deletions_are_cut_by_the_length_of_their_url() -> None:
     state = generations(index_set, *[timedelta(days=400 - n) for n in range(300)])
     plan = plan_retention(view(state, index_set, NOW), RetentionRule(rule(retention_cutoff(NOW, 0))))
     assert len(deleted(plan)) == 299
-    requests = [request for request, _places in merge(plan.actions)]
+    requests = [request for request, _parts in merge(plan.actions)]
     groups = [request.names for request in requests if isinstance(request, DeleteIndices)]
     sent = [len(quote(",".join(names), safe=",")) for names in groups]
     assert len(groups) > 1
