@@ -69,6 +69,8 @@ _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.ASCII)
 _ODD = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 # Seconds that the client waits longer than the server, so that the server's own word about time comes first.
 _GRACE = 5
+# What a snapshot of a name that is taken is answered with, before Elasticsearch 8 and from then on.
+_SNAPSHOT_EXISTS = ("invalid_snapshot_name_exception", "snapshot_name_already_in_use_exception")
 _OLDEST_ELASTICSEARCH = 5  # no OpenSearch has such a number yet
 
 
@@ -384,7 +386,7 @@ class Cluster:
         try:
             self._change("PUT", path, body)
         except RequestFailedError as refused:
-            if refused.kind != "invalid_snapshot_name_exception":
+            if refused.kind not in _SNAPSHOT_EXISTS:
                 raise
         end = time.monotonic() + seconds
         attempt = 0
