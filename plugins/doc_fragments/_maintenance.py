@@ -19,7 +19,7 @@ options:
     elements: dict
     suboptions:
       index_prefix:
-        description: The prefix that Jaeger runs with, without the dash that Jaeger adds itself. Leave it out for indices without a prefix.
+        description: The prefix that Jaeger runs with, without the dash that Jaeger adds itself. Left out, it is O(index_prefix), or none.
         type: str
       record_types:
         description: The record types; V(span), V(service) and V(dependencies) if left out.

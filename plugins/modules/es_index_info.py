@@ -25,6 +25,7 @@ options:
     description:
       - Only the index sets of this prefix.
       - If it is left out, all prefixes that are found, and the indices without a prefix.
+      - It is the prefix of the entries of O(index_sets) too, where none of them names one.
     type: str
   index_sets:
     description:

@@ -30,7 +30,9 @@ attributes:
         run rolls over.
 options:
   index_prefix:
-    description: The prefix of those entries of O(index_sets) that name none themselves.
+    description:
+      - The prefix of the entries of O(index_sets), where none of them names one, so that C(module_defaults) can give it once.
+      - If some name one and some do not, it must be left out. An entry without a prefix is then one for indices without a prefix.
     type: str
   index_sets:
     required: true
@@ -74,8 +76,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, or would be done in check mode, in order.
-  returned: success
+  description: What was done, or would be done in check mode, in order; also of a run that failed later.
+  returned: always
   type: list
   elements: dict
   sample:
@@ -86,7 +88,7 @@ actions:
       record_type: span
 kept:
   description: Indices that were considered and left alone, each with the reason.
-  returned: success
+  returned: always
   type: list
   elements: dict
   sample:

@@ -101,8 +101,8 @@ EXAMPLES = r"""
 
 RETURN = r"""
 actions:
-  description: What was done, or would be done in check mode, in order.
-  returned: success
+  description: What was done, or would be done in check mode, in order; also of a run that failed later.
+  returned: always
   type: list
   elements: dict
   sample:
@@ -114,7 +114,7 @@ actions:
       record_type: span
 kept:
   description: Indices that were considered and left alone, each with the reason.
-  returned: success
+  returned: always
   type: list
   elements: dict
   sample:
