@@ -318,6 +318,29 @@ class Adopt(_Certain):
         return self if any(source in state.indices for source in self.sources) else None
 
 
+@dataclass(frozen=True)
+class EndWriteBlock(_Certain):
+    """Let a write index be written again."""
+
+    index: str
+    why: str
+
+    def describe(self) -> list[Description]:
+        return [{"action": "end_write_block", "index": self.index, "why": self.why}]
+
+    def apply(self, cluster: Cluster) -> Outcome:
+        cluster.end_write_block(self.index)
+        return DONE
+
+    def predict(self, state: State) -> State:
+        index = state.indices[self.index]
+        return state.put(replace(index, blocks=index.blocks - {"write"}))
+
+    def remaining(self, state: State) -> Action | None:
+        index = state.indices.get(self.index)
+        return self if index and "write" in index.blocks else None
+
+
 Parts = dict[int, "Action"]
 
 

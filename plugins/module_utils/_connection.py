@@ -369,6 +369,10 @@ class Cluster:
         actions += [{"add": {"index": index, "alias": alias, **_flag(flag)}} for index, alias, flag in add]
         self._change("POST", "/_aliases", {"actions": actions})
 
+    def end_write_block(self, index: str) -> None:
+        """Let an index be written again."""
+        self._change("PUT", f"/{_quoted(index)}/_settings", {"index.blocks.write": None})
+
     def delete_indices(self, names: Iterable[str]) -> None:
         """Delete indices by their exact names; one that is gone already is fine."""
         target = _target(names)

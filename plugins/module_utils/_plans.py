@@ -20,6 +20,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import 
     Adopt,
     CreateIndex,
     DeleteIndices,
+    EndWriteBlock,
     PutTemplate,
     Rollover,
     Snapshot,
@@ -162,6 +163,9 @@ def plan_init(view: View, template: Template, adopt: frozenset[str] = frozenset(
         )
     else:
         actions += _missing_aliases(view, write_index, flag)
+    if write_index and "write" in write_index.blocks and "concrete" in adopt:
+        # By the alias's name an adoption's block can come late, when the alias is in its place already.
+        actions.append(EndWriteBlock(write_index.name, "nothing could be written: it was blocked"))
     return Plan((*actions, *_show(view, adopt)))
 
 
@@ -397,7 +401,8 @@ def problems(view: View) -> list[str]:
 def _troubles(view: View) -> list[str]:
     """What keeps single indices from being read, hidden or deleted."""
     blocked = [
-        f"{member.index.name} is blocked ({', '.join(sorted(member.index.blocks))}): a full disk sets such a block"
+        f"{member.index.name} is blocked ({', '.join(sorted(member.index.blocks))}): a full disk sets such a block, or an adoption "
+        "that was cut off"
         for member in view.members
         if member.index.blocks
     ]

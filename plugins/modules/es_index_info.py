@@ -129,7 +129,10 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import 
     snapshot_spec,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import Cluster
-from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import ConfigurationError
+from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
+    AuthenticationFailedError,
+    ConfigurationError,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._maintenance import ENTRY, maintenance_job
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import (
     Job,
@@ -172,7 +175,11 @@ def look(cluster: Cluster, prefix: str | None) -> list[View]:
     patterns = ["*jaeger-*", "*jaeger.spans"]
     if prefix is not None:
         patterns = [f"{prefix}-jaeger-*" if prefix else "jaeger-*", DataStreamSet(prefix, "span").pattern]
-    state = cluster.read(patterns)
+    try:
+        state = cluster.read(patterns)
+    except AuthenticationFailedError:  # somebody who may not ask for data streams may ask for indices
+        patterns = patterns[:1]
+        state = cluster.read(patterns)
     if state.indices:
         state = cluster.read_sizes(state, patterns)
     sets = [index_set for index_set in sets_in(state) if prefix in (None, index_set.prefix)]

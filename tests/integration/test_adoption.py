@@ -222,3 +222,16 @@ def test_the_mark_of_an_adoption_with_nothing_left_to_adopt_is_taken_away(es: El
     es.request("POST", "/_aliases", {"actions": [{"add": mark}]})
     assert adopt(es.url).changed
     assert {alias for alias, _index in es.aliases()} == {READ, WRITE}
+
+
+def test_a_block_that_came_late_to_the_alias_is_ended_by_the_next_run(es: Elasticsearch) -> None:
+    assert not adopt(es.url).message
+    es.request("PUT", f"/{WRITE}/_block/write")
+    info = run_module("es_index_info", server_urls=es.url, index_prefix="prod")
+    assert "prod-jaeger-span-000001 is blocked (write)" in info.result["index_sets"][0]["problems"][0]
+    checked = check_module("es_rollover_init", server_urls=es.url, **SPAN)
+    assert checked.actions("end_write_block") == ["prod-jaeger-span-000001"]
+    done = adopt(es.url)
+    assert checked.result["actions"] == done.result["actions"]
+    bulk(es, WRITE, range(3))
+    assert not adopt(es.url).changed

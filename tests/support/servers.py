@@ -175,7 +175,7 @@ def elasticsearch(folder: Path, *, clock: bool = False, release: str = RELEASE) 
     subprocess.run(helper("build", release), check=True, capture_output=True)
     port = free_port()
     server = Elasticsearch(f"http://127.0.0.1:{port}", folder / "clock" if clock else None, release)
-    command = helper("run", release, "--data", str(folder / "data"), "--port", str(port))
+    command = helper("run", release, "--data", str(folder / "data"), "--port", str(port), "--heap", "1g")
     if server.clock:
         folder.mkdir(parents=True, exist_ok=True)
         server.set_clock("+0d")
