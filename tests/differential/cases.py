@@ -111,11 +111,11 @@ class Round:
     def of(cls, seed: str, number: int) -> Round:
         """Ages from minutes to years, whole minutes, oldest first."""
         random = Random(f"{seed}:round:{number}")
-        hour = [random.randrange(2, 60) for _ in range(2)]
-        day = [random.randrange(60, 24 * 60) for _ in range(3)]
-        month = [random.randrange(1, 30) * 1440 + random.randrange(1440) for _ in range(5)]
-        year = [random.randrange(30, 400) * 1440 + random.randrange(1440) for _ in range(2)]
-        ancient = [random.randrange(400, 1200) * 1440 for _ in range(1)]
+        hour = [random.randrange(2, 60) for _time in range(2)]
+        day = [random.randrange(60, 24 * 60) for _time in range(3)]
+        month = [random.randrange(1, 30) * 1440 + random.randrange(1440) for _time in range(5)]
+        year = [random.randrange(30, 400) * 1440 + random.randrange(1440) for _time in range(2)]
+        ancient = [random.randrange(400, 1200) * 1440 for _time in range(1)]
         ages = sorted({age * MINUTE for age in (*hour, *day, *month, *year, *ancient)}, reverse=True)
         return cls(tuple(ages), random.choice((1, 1, 2, 3)), random.choice((0, 1, 2)))
 
@@ -228,7 +228,7 @@ def _operations(random: Random, case: Case, kind: str) -> Iterator[Operation]:
     many = (
         1 if kind == "dated" and case.equal else random.randrange(1, 5)
     )  # none may be left: row wrong-prefix
-    chosen = [random.choice(kinds) for _ in range(many)]
+    chosen = [random.choice(kinds) for _time in range(many)]
     if kind == "empty" and (case.equal or random.random() < 0.5):
         chosen[0] = "init"
     cleaned = False

@@ -37,7 +37,7 @@ from tests.support.modules import module_host, run_module
 from tests.support.servers import Elasticsearch
 from tests.support.twins import Twins, comparable, read
 
-SEED, _, ONLY = os.environ.get("TRACESTACK_SEED", "unset").partition(":")
+SEED, _colon, ONLY = os.environ.get("TRACESTACK_SEED", "unset").partition(":")
 CASES = int(os.environ.get("TRACESTACK_CASES", "200"))
 NUMBERS = [int(ONLY)] if ONLY else list(range(CASES))
 ROUNDS = sorted({number // ROUND for number in NUMBERS})
