@@ -120,7 +120,7 @@ def run_all(scenarios: Sequence[Scenario], full: bool) -> Rows:
     with tempfile.TemporaryDirectory(prefix="bench-", dir=where) as name:
         folder = Path(name)
         with elasticsearch(
-            folder / "elasticsearch", clock=True, release=f"elasticsearch-{VERSION}"
+            folder / "elasticsearch", clock=True, release=f"elasticsearch-{VERSION}", heap="4g"
         ) as server:
             settle(server)
             return Rows(
@@ -151,7 +151,7 @@ def machine(load: float, seconds: float) -> str:
     rows = {
         "machine": f"{os.cpu_count()} cores, {memory:.0f} GiB, Linux {platform.release()}",
         "load": f"{load:.1f} at the start, {late:.1f} in the last 15 minutes{BUSY * busy}",
-        "server": f"Elasticsearch {VERSION}, one node, 512 MB of heap, data {place}, loopback",
+        "server": f"Elasticsearch {VERSION}, one node, 4 GB of heap, data {place}, loopback",
         "Go tools": "Jaeger v1.57.0",
         "curator": f"{curator.split()[0].partition('==')[2]}, the newest that speaks to Elasticsearch 7.17",
         "Ansible": f"ansible-core {version('ansible-core')}, Python {platform.python_version()}",

@@ -170,12 +170,14 @@ def memory_folder() -> Iterator[Path]:
 
 
 @contextmanager
-def elasticsearch(folder: Path, *, clock: bool = False, release: str = RELEASE) -> Iterator[Elasticsearch]:
+def elasticsearch(
+    folder: Path, *, clock: bool = False, release: str = RELEASE, heap: str = "1g"
+) -> Iterator[Elasticsearch]:
     """Run a real server on a free port, with its data in this folder, until the block ends."""
     subprocess.run(helper("build", release), check=True, capture_output=True)
     port = free_port()
     server = Elasticsearch(f"http://127.0.0.1:{port}", folder / "clock" if clock else None, release)
-    command = helper("run", release, "--data", str(folder / "data"), "--port", str(port), "--heap", "1g")
+    command = helper("run", release, "--data", str(folder / "data"), "--port", str(port), "--heap", heap)
     if server.clock:
         folder.mkdir(parents=True, exist_ok=True)
         server.set_clock("+0d")
