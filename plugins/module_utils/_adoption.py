@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
+    ODD,
     JaegerStorageError,
     OutcomeUnknownError,
     RefusedError,
@@ -34,8 +35,6 @@ _PAGE = 1000
 _ROUNDS = 20
 _MOST_BYTES = 20_000_000
 _SCROLL = "5m"
-# What reading an answer of another form than the documented one gives.
-_ODD = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 
 # method, path, body, parameters -> answer
 Send = Callable[[str, str, Any, Mapping[str, str]], Mapping[str, Any]]
@@ -62,7 +61,7 @@ class Adoption:
         """Do it all. Raises RefusedError where a document cannot be moved; the sources are then as they were."""
         try:
             return self._run()
-        except _ODD:
+        except ODD:
             raise OutcomeUnknownError("an adoption got an answer that is not Elasticsearch's") from None
 
     def _run(self) -> Adopted:
@@ -80,7 +79,7 @@ class Adoption:
             documents = self._compare()
             self._check_blocks()
             self._swap()
-        except (JaegerStorageError, *_ODD):
+        except (JaegerStorageError, *ODD):
             self._unblock()
             raise
         return Adopted(documents, round(time.monotonic() - began, 3))

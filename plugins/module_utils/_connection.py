@@ -28,6 +28,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import batches
 from ansible_collections.tracestack.jaeger.plugins.module_utils._adoption import Adopted, Adoption
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
+    ODD,
     AuthenticationFailedError,
     ConfigurationError,
     ConnectionFailedError,
@@ -65,8 +66,6 @@ _CREDENTIALS = {
 }
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.ASCII)
-# What reading an answer of another form than the documented one gives.
-_ODD = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 # Seconds that the client waits longer than the server, so that the server's own word about time comes first.
 _GRACE = 5
 # What a snapshot of a name that is taken is answered with, before Elasticsearch 8 and from then on.
@@ -356,7 +355,7 @@ class Cluster:
         rolled = str(answer.get("new_index")) if answer.get("rolled_over") is True else None
         try:
             return rolled, dict(answer.get("conditions") or {})
-        except _ODD:
+        except ODD:
             raise OutcomeUnknownError(f"POST {path} got an answer that is not Elasticsearch's") from None
 
     def update_aliases(
@@ -460,7 +459,7 @@ class Cluster:
             except OutcomeUnknownError as passing:
                 if attempt == self._options.retries:
                     raise ConnectionFailedError(f"{self._where}: {passing}. {_ADVICE}") from None
-            except _ODD:
+            except ODD:
                 raise NotElasticsearchError(
                     f"{_not_elasticsearch(self._options)} It was asked for {path}."
                 ) from None

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+# What reading an answer of another form than the documented one gives.
+ODD = (KeyError, TypeError, ValueError, IndexError, AttributeError)
+
 
 class JaegerStorageError(Exception):
     """Root of all errors of this collection; the modules turn it into fail_json in one place."""
