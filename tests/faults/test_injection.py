@@ -320,6 +320,8 @@ def try_case(scenario: Scenario, reference: Reference, case: Case) -> None:
         # An adoption's write block then sits on the generation that the alias has been put on.
         clean = scenario.run(corner)
         must(not clean.message, f"the run after the late request failed: {clean.message}")
+        other = [a for a in clean.result.get("actions", []) if a["action"] != "end_write_block"]
+        must(not other, f"the run after the late request did something: {other}")
     check_documents(scenario, corner)
     third = scenario.run(corner)
     must(not third.message, f"the third run failed: {third.message}")
