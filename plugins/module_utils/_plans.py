@@ -61,9 +61,11 @@ class AgeRule:
     before it ("creation", Jaeger's own reckoning); never where there is no cutoff. service_cutoff holds for the
     service set in addition, always counted from the end of writing: a collector remembers for 12 h which services it
     has written and does not write them into a new generation before that, so the older one must stay. None
-    (service_cache_ttl 0s) protects nothing, not even what the same run has just rolled over.
+    (service_cache_ttl 0s) protects nothing. What this very run has ended was written until now: where the cut-off is
+    still to come (days or weeks, count 0), it is too old at once, as it would be for the next run.
     """
 
+    now: datetime
     cutoff: datetime | None
     service_cutoff: datetime | None
     age_from: str = "written"
@@ -73,7 +75,7 @@ class AgeRule:
         cls, now: datetime, cutoff: datetime | None, age_from: str, service_cache_ttl: timedelta
     ) -> AgeRule:
         """The rule for a run that takes place now."""
-        return cls(cutoff, now - service_cache_ttl if service_cache_ttl else None, age_from)
+        return cls(now, cutoff, now - service_cache_ttl if service_cache_ttl else None, age_from)
 
     def keeps(self, member: Member, record_type: str) -> str | None:
         """Why an index is not too old, or None if it is."""
@@ -82,7 +84,7 @@ class AgeRule:
         if self.cutoff is None:
             return "not limited by age"
         instant = member.index.created if self.age_from == "creation" else member.written_until
-        if instant >= self.cutoff:
+        if (self.now if instant == UNBORN else instant) >= self.cutoff:
             verb = "created" if self.age_from == "creation" else "written until"
             return f"{verb} {_iso(instant)}, not before the cut-off {_iso(self.cutoff)}"
         return self.protects(member, record_type)

@@ -363,6 +363,15 @@ def test_lookback_takes_old_dated_indices_too() -> None:
     assert hidden(plan) == ["-06-01"]
 
 
+@pytest.mark.parametrize(("count", "gone"), [(0, ["000001", "000002"]), (1, ["000001"])])
+def test_what_the_run_has_just_rolled_over_was_written_until_now(count: int, gone: list[str]) -> None:
+    """A cut-off that is still to come hides it at once, and leaves nothing of it to the next run."""
+    state = generations(SPAN, 9 * DAY, 5 * DAY, readable=(1, 2))
+    state = after(state, plan_rollover(view(state, SPAN), {"max_age": "4d"}))
+    plan = plan_lookback(view(state, SPAN), rule(lookback_cutoff(NOW, "days", count)))
+    assert hidden(plan) == gone
+
+
 # retention
 
 PERIODIC: dict[str, Any] = {"dated": True, "generations": False}
