@@ -49,6 +49,7 @@ lock:  ## pin the requirements anew, with hashes
 	@.venv/bin/python -m pip install -q --disable-pip-version-check uv==0.13.9
 	@$(call lock,.,requirements,3.11)
 	@$(call lock,.,requirements-dev,3.11)
+	@$(call lock,app,requirements,3.11)
 	@$(call lock,roles/supervisor/files,requirements,3.9)
 	@$(call lock,bench,requirements-curator,3.11)
 

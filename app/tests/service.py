@@ -12,6 +12,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager, suppress
 from dataclasses import dataclass
@@ -39,6 +40,7 @@ class Api:
     """A running service."""
 
     port: int
+    metrics_port: int
     process: subprocess.Popen[bytes]
     stdout: Path
     stderr: Path
@@ -68,8 +70,32 @@ class Api:
         assert self.stop() == 0
         return [json.loads(line) for line in self.stdout.read_text().splitlines()]
 
+    def metrics(self) -> dict[str, float]:
+        """What Prometheus would read: each series as it is written, with its value."""
+        with urllib.request.urlopen(f"http://{HOST}:{self.metrics_port}/metrics", timeout=10) as answer:
+            lines = answer.read().decode().splitlines()
+        pairs = (line.rsplit(" ", 1) for line in lines if not line.startswith("#"))
+        return {series: float(value) for series, value in pairs}
+
+    def spans_counted(self, result: str) -> float:
+        """How many spans were exported, failed or dropped."""
+        return self.metrics().get(f'traced_api_spans_total{{result="{result}"}}', 0)
+
+    def memory(self) -> int:
+        """Resident bytes of the service's processes, the shared ones counted each time."""
+        return sum(_resident(pid) for pid in (self.process.pid, *self.workers()))
+
+    def workers(self) -> list[int]:
+        """Ids of the worker processes."""
+        children = Path(f"/proc/{self.process.pid}/task").glob("*/children")
+        return [int(pid) for file in children for pid in file.read_text().split()]
+
     def log(self) -> str:
         return self.stderr.read_text()
+
+    def logged(self) -> list[dict[str, Any]]:
+        """The lines of the log, each of which is a JSON object."""
+        return [json.loads(line) for line in self.log().splitlines()]
 
     def wait_for_log(self, text: str, seconds: float = 10) -> None:
         deadline = time.monotonic() + seconds
@@ -84,18 +110,21 @@ def starter(directory: Path) -> Iterator[Callable[..., Api]]:
     with ExitStack() as stack:
 
         def start_one(stdout: int | None = None, **settings: str) -> Api:
-            port = free_port()
+            port, metrics_port = free_port(), free_port()
             out, err = directory / f"{port}.out", directory / f"{port}.err"
             process = stack.enter_context(
                 subprocess.Popen(
                     [sys.executable, "-m", "traced_api"],
-                    env=process_environment({"HOST": HOST, "PORT": str(port), "TYPE": "stdout"} | settings),
+                    env=process_environment(
+                        {"HOST": HOST, "PORT": str(port), "METRICS_PORT": str(metrics_port), "TYPE": "stdout"}
+                        | settings
+                    ),
                     stdout=stdout if stdout is not None else stack.enter_context(out.open("wb")),
                     stderr=stack.enter_context(err.open("wb")),
                 )
             )
-            stack.callback(process.kill)
-            api = Api(port, process, out, err)
+            stack.callback(_end, process)
+            api = Api(port, metrics_port, process, out, err)
             wait_for(api)
             return api
 
@@ -103,14 +132,28 @@ def starter(directory: Path) -> Iterator[Callable[..., Api]]:
 
 
 def wait_for(api: Api, seconds: float = 15) -> None:
-    """Until it accepts a connection."""
+    """Until it answers."""
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         assert api.process.poll() is None, api.log()
         try:
-            socket.create_connection((HOST, api.port), timeout=1).close()
-        except ConnectionRefusedError:
+            assert api.get("/readyz") == (200, b"")
+        except OSError:
             time.sleep(0.05)
         else:
             return
-    raise AssertionError(f"the service does not listen on port {api.port}: {api.log()}")
+    raise AssertionError(f"the service does not answer on port {api.port}: {api.log()}")
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    """Stop a service that still runs, its workers too, and remove what it counts in."""
+    process.terminate()
+    try:
+        process.wait(15)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _resident(pid: int) -> int:
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE")

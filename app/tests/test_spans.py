@@ -8,42 +8,49 @@ from collections.abc import Callable
 
 import pytest
 from bottle import Bottle
-from opentelemetry import baggage, propagate
-from opentelemetry.propagators.composite import CompositePropagator
+from opentelemetry import baggage
 from traced_api import tracing
-from traced_api.config import from_environment
+from traced_api.middleware import observed
 
-from app.tests.service import Api, Span
+from app.tests.service import HOST, Api, Span
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 PARENT = "b7ad6b7169203331"
 CALLER = f"00-{TRACE}-{PARENT}-01"
 
 
-def pair(spans: list[Span]) -> tuple[Span, Span]:
-    """The two spans of one request: user.Find and its child user.isValid."""
+ROUTE = "/api/v1/users/<user_id>"
+
+
+def three(spans: list[Span], method: str = "GET") -> tuple[Span, Span, Span]:
+    """The spans of one request: the server's, user.Find inside it, and user.isValid inside that."""
     by_name = {span["name"]: span for span in spans}
-    assert len(spans) == 2
-    find, is_valid = by_name["user.Find"], by_name["user.isValid"]
-    assert is_valid["parent_id"] == find["context"]["span_id"]
-    assert is_valid["context"]["trace_id"] == find["context"]["trace_id"]
-    assert find["start_time"] <= is_valid["start_time"] <= is_valid["end_time"] <= find["end_time"]
-    return find, is_valid
+    assert len(spans) == 3
+    server, find, is_valid = by_name[f"{method} {ROUTE}"], by_name["user.Find"], by_name["user.isValid"]
+    for outer, inner in ((server, find), (find, is_valid)):
+        assert inner["parent_id"] == outer["context"]["span_id"]
+        assert inner["context"]["trace_id"] == outer["context"]["trace_id"]
+        assert outer["start_time"] <= inner["start_time"] <= inner["end_time"] <= outer["end_time"]
+    return server, find, is_valid
 
 
 def test_a_good_id(start: Callable[..., Api]) -> None:
     api = start()
     assert api.get("/api/v1/users/b") == (200, b"")
-    find, is_valid = pair(api.spans())
-    assert find["parent_id"] is None
-    assert find["status"] == is_valid["status"] == {"status_code": "UNSET"}
-    assert find["events"] == is_valid["events"] == []
+    server, find, is_valid = three(api.spans())
+    assert server["parent_id"] is None
+    assert server["kind"] == "SpanKind.SERVER"
+    for one in (server, find, is_valid):
+        assert one["status"] == {"status_code": "UNSET"}
+        assert one["events"] == []
+    assert find["attributes"] == is_valid["attributes"] == {}
 
 
 def test_a_bad_id(start: Callable[..., Api]) -> None:
     api = start()
     assert api.get("/api/v1/users/a") == (400, b"")
-    find, is_valid = pair(api.spans())
+    server, find, is_valid = three(api.spans())
+    assert server["status"] == {"status_code": "UNSET"}  # the client's fault, not ours
     assert find["status"] == {"status_code": "ERROR", "description": "invalid user id"}
     (event,) = find["events"]
     assert event["name"] == "exception"
@@ -51,6 +58,60 @@ def test_a_bad_id(start: Callable[..., Api]) -> None:
     assert event["attributes"]["exception.message"] == "invalid user id"
     assert is_valid["status"] == {"status_code": "UNSET"}
     assert is_valid["events"] == []
+    (line,) = (line for line in api.logged() if line["message"] == "invalid user id")
+    ids = {"trace_id": f"0x{line['trace_id']}", "span_id": f"0x{line['span_id']}"}
+    assert ids.items() <= find["context"].items()
+
+
+def test_the_server_spans_attributes(start: Callable[..., Api]) -> None:
+    """Those of the stable conventions: https://opentelemetry.io/docs/specs/semconv/http/http-spans/ ."""
+    api = start()
+    api.get("/api/v1/users/b%20c?q=1&sig=abc&Signature=s", **{"User-Agent": "test"})
+    server = three(api.spans())[0]
+    assert server["attributes"] == {
+        "http.request.method": "GET",
+        "http.response.status_code": 400,
+        "http.route": ROUTE,
+        "url.scheme": "http",
+        "url.path": "/api/v1/users/b c",
+        "url.query": "q=1&sig=REDACTED&Signature=REDACTED",
+        "server.address": HOST,
+        "server.port": api.port,
+        "client.address": HOST,
+        "network.protocol.version": "1.1",
+        "user_agent.original": "test",
+    }
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "name", "attributes"),
+    [
+        ("GET", "/nowhere", "GET", {"http.response.status_code": 404}),
+        ("POST", "/api/v1/users/b", "POST", {"http.response.status_code": 405}),
+        (
+            "BREW",
+            "/api/v1/users/b",
+            "HTTP",
+            {"http.request.method": "_OTHER", "http.request.method_original": "BREW"},
+        ),
+    ],
+)
+def test_what_has_no_route_is_named_by_its_method(
+    start: Callable[..., Api], method: str, path: str, name: str, attributes: dict[str, object]
+) -> None:
+    api = start()
+    api.get(path, method)
+    (server,) = api.spans()
+    assert server["name"] == name
+    assert attributes.items() <= server["attributes"].items()
+    assert "http.route" not in server["attributes"]
+
+
+def test_a_long_address_does_not_swell_the_queue(start: Callable[..., Api]) -> None:
+    api = start()
+    assert api.get("/api/v1/users/" + "a" * 60_000) == (400, b"")
+    server = three(api.spans())[0]
+    assert len(server["attributes"]["url.path"]) == tracing.LONGEST_ATTRIBUTE
 
 
 @pytest.mark.parametrize(
@@ -61,6 +122,14 @@ def test_a_bad_id(start: Callable[..., Api]) -> None:
             {"service.name": "users", "service.version": "v1.2.3", "deployment.environment": "production"},
         ),
         ({}, {"service.name": "api", "service.version": "v0.0.1"}),
+        (
+            {"OTEL_SERVICE_NAME": "long", "OTEL_RESOURCE_ATTRIBUTES": "service.version=v7"},
+            {"service.name": "long", "service.version": "v7"},
+        ),
+        (
+            {"OTEL_RESOURCE_ATTRIBUTES": "service.name=long,service.version=v7", "SVC": "short", "VER": "v1"},
+            {"service.name": "short", "service.version": "v1"},
+        ),
     ],
 )
 def test_the_resource(
@@ -77,9 +146,9 @@ def test_the_resource(
 def test_the_callers_trace_goes_on(start: Callable[..., Api]) -> None:
     api = start()
     api.get("/api/v1/users/b", traceparent=CALLER, tracestate="vendor=1", baggage="tenant=blue")
-    find, is_valid = pair(api.spans())
-    assert find["context"]["trace_id"] == f"0x{TRACE}"
-    assert find["parent_id"] == f"0x{PARENT}"
+    server, _find, is_valid = three(api.spans())
+    assert server["context"]["trace_id"] == f"0x{TRACE}"
+    assert server["parent_id"] == f"0x{PARENT}"
     assert "vendor" in is_valid["context"]["trace_state"]
 
 
@@ -110,8 +179,8 @@ def test_an_unsampled_trace_is_not_exported(start: Callable[..., Api]) -> None:
 def test_a_malformed_traceparent_is_ignored(start: Callable[..., Api], traceparent: str) -> None:
     api = start()
     assert api.get("/api/v1/users/b", traceparent=traceparent) == (200, b"")
-    find = pair(api.spans())[0]
-    assert find["parent_id"] is None
+    server = three(api.spans())[0]
+    assert server["parent_id"] is None
 
 
 @pytest.mark.parametrize(
@@ -120,19 +189,31 @@ def test_a_malformed_traceparent_is_ignored(start: Callable[..., Api], tracepare
 def test_a_malformed_baggage_is_ignored(start: Callable[..., Api], value: str) -> None:
     api = start()
     assert api.get("/api/v1/users/b", traceparent=CALLER, baggage=value) == (200, b"")
-    find = pair(api.spans())[0]
-    assert find["parent_id"] == f"0x{PARENT}"
+    server = three(api.spans())[0]
+    assert server["parent_id"] == f"0x{PARENT}"
 
 
 def test_a_handler_sees_the_callers_baggage() -> None:
-    propagate.set_global_textmap(CompositePropagator([]))  # so that only tracing.start can make this pass
-    provider = tracing.start(from_environment({"TYPE": "stdout"}))
     seen: list[dict[str, object]] = []
     app = Bottle()
-    app.install(tracing.continue_trace)
     app.get("/", callback=lambda: seen.append(dict(baggage.get_all())))
-    environ = {"REQUEST_METHOD": "GET", "PATH_INFO": "/", "HTTP_BAGGAGE": "tenant=blue,user=%C3%BC"}
-    app.wsgi(environ, lambda *_: None)
+    environ = {
+        "REQUEST_METHOD": "GET",
+        "PATH_INFO": "/",
+        "SERVER_NAME": "a",
+        "SERVER_PROTOCOL": "HTTP/1.1",
+        "REMOTE_ADDR": "127.0.0.1",
+        "wsgi.url_scheme": "http",
+        "HTTP_BAGGAGE": "tenant=blue,user=%C3%BC",
+    }
+    observed(app)(environ, lambda *_: None)
     assert seen == [{"tenant": "blue", "user": "ü"}]
     assert baggage.get_all() == {}
-    assert tracing.stop(provider, 5)
+
+
+def test_without_tracing_there_are_no_spans_and_the_rest_is_the_same(start: Callable[..., Api]) -> None:
+    api = start(TYPE="none")
+    assert api.get("/api/v1/users/b") == (200, b"")
+    assert api.get("/api/v1/users/a") == (400, b"")
+    assert sum(value for series, value in api.metrics().items() if "duration_seconds_count" in series) == 2
+    assert api.spans() == []

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from contextlib import closing
 
 import pytest
-from traced_api.__main__ import FLUSH_SECONDS
+from traced_api.server import FLUSH_SECONDS
 
 from app.tests.service import HOST, Api, free_port
 
@@ -26,7 +26,7 @@ def test_a_stop_flushes_at_once(start: Callable[..., Api], number: signal.Signal
     api.process.send_signal(number)
     assert api.process.wait(10) == 0
     assert time.monotonic() - began < 2
-    assert len(api.stdout.read_text().splitlines()) == 2
+    assert len(api.stdout.read_text().splitlines()) == 3
     assert "stopping" in api.log()
 
 

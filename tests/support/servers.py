@@ -266,8 +266,25 @@ class Jaeger:
 @contextmanager
 def jaeger(es: Elasticsearch, prefix: str, folder: Path, *flags: str) -> Iterator[Jaeger]:
     """Run a real Jaeger that stores in es through aliases, with these flags in addition, until the block ends."""
+    # This Jaeger knows of OpenSearch 1 and 2, which it takes for version 7, and of Elasticsearch up to 8.
+    version = 7 if es.distribution == "opensearch" else min(int(es.version.split(".")[0]), 8)
+    storage = [
+        f"--es.version={version}",
+        f"--es.server-urls={es.url}",
+        f"--es.index-prefix={prefix}",
+        "--es.use-aliases=true",
+    ]
+    quick = ["--es.create-index-templates=false", "--es.bulk.flush-interval=100ms"]
+    with all_in_one("elasticsearch", folder, *storage, *quick, *flags) as running:
+        yield running
+
+
+@contextmanager
+def all_in_one(storage: str, folder: Path, *flags: str, otlp_port: int | None = None) -> Iterator[Jaeger]:
+    """Run a real Jaeger with this storage (elasticsearch, memory) until the block ends."""
     program = jaeger_programs("all-in-one") / "all-in-one"
     ports = [free_port() for _port in range(11)]
+    ports[1] = otlp_port or ports[1]
     services = (
         *("query.http-server", "collector.otlp.http", "query.grpc-server", "collector.otlp.grpc"),
         *("collector.http-server", "collector.grpc-server", "admin.http", "http-server"),
@@ -278,19 +295,10 @@ def jaeger(es: Elasticsearch, prefix: str, folder: Path, *flags: str) -> Iterato
         f"--processor.{name}.server-host-port=127.0.0.1:{port}"
         for name, port in zip(agents, ports[8:], strict=True)
     ]
-    # This Jaeger knows of OpenSearch 1 and 2, which it takes for version 7, and of Elasticsearch up to 8.
-    version = 7 if es.distribution == "opensearch" else min(int(es.version.split(".")[0]), 8)
-    storage = [
-        f"--es.version={version}",
-        f"--es.server-urls={es.url}",
-        f"--es.index-prefix={prefix}",
-        "--es.use-aliases=true",
-    ]
-    quick = ["--es.create-index-templates=false", "--es.bulk.flush-interval=100ms"]
     running = Jaeger(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/v1/traces")
-    environment = {**os.environ, "SPAN_STORAGE_TYPE": "elasticsearch", "OTEL_TRACES_SAMPLER": "always_off"}
+    environment = {**os.environ, "SPAN_STORAGE_TYPE": storage, "OTEL_TRACES_SAMPLER": "always_off"}
     with (folder / "jaeger.log").open("wb") as log:
-        command = [str(program), *listening, *storage, *quick, *flags]
+        command = [str(program), *listening, *flags]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
     try:
         wait_for(lambda: process.poll() is not None or answers(f"{running.query_url}/api/services"))

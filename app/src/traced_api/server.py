@@ -1,46 +1,147 @@
 # SPDX-FileCopyrightText: 2026 tracestack contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The WSGI application, and the server that runs it.
+"""The WSGI application, and the server that runs it in worker processes: granian.
 
-The server is waitress: pure Python without dependencies, and its one I/O thread reads requests and
-writes answers for all connections, so that a slow or idle client holds no worker. (cheroot, the
-other candidate, reads a request in a worker thread, and brings three more packages.)
+Granian reads requests and writes answers outside Python, so that a slow or idle client holds no worker, and it starts
+and ends the processes. docs/decisions/0008-server-of-the-api.md has the figures it was chosen by.
 """
 
 from __future__ import annotations
 
+import gc
 import logging
+import multiprocessing
+import os
+import signal
 import socket
+import threading
+from importlib.resources import files
+from typing import Any
+from wsgiref.simple_server import WSGIServer
 
-import waitress
-from bottle import Bottle, HTTPError, request
+from bottle import Bottle, HTTPError, HTTPResponse, request, response
+from granian import Granian
+from granian.constants import HTTPModes, Interfaces
+from granian.http import HTTP1Settings
+from opentelemetry.sdk.trace import TracerProvider
 
-from traced_api import users
-from traced_api.tracing import continue_trace
+from traced_api import logs, metrics, tracing, users
+from traced_api.config import Config
+from traced_api.middleware import Application, observed
 
-MAX_BODY_BYTES = 64 * 1024  # no route reads a body; waitress's own limit is 1 GiB
+THREADS = 4  # of a worker, for handlers that wait for something
+HEADERS_WITHIN = 5  # seconds that a client may take for its headers
+REQUESTS_WITHIN = 5  # seconds that running requests get at the end
+FLUSH_SECONDS = 5.0  # seconds that queued spans get after that
+LONGEST_HEADERS = 64 * 1024  # bytes
+
+log = logging.getLogger(__name__)
 
 
-def application() -> Bottle:
+def application() -> Application:
     """The API as a WSGI application."""
-    app = Bottle()
+    app = Bottle(catchall=False)  # what a handler raises is the middleware's
     app.default_error_handler = _empty_body
     app.add_hook("before_request", _keep_invalid_utf8)
-    app.install(continue_trace)
     app.get("/api/v1/users/<user_id>", callback=users.find)
-    return app
+    app.get("/openapi.json", callback=_openapi)
+    app.get("/healthz", callback=_alive)
+    app.get("/readyz", callback=_alive)
+    return observed(app)
 
 
-def listen(host: str, port: int) -> socket.socket:
-    """Open the listening socket; raise OSError when the address cannot be had."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    return socket.create_server((host, port), family=family, backlog=1024)
+def serve(config: Config) -> None:
+    """Answer requests until SIGTERM or SIGINT; finish those that run then, and export the spans.
+
+    Raises AddressError when an address cannot be had, and SystemExit when the workers keep failing.
+    """
+    address = _free(config.host, config.port, "HOST", "PORT")
+    metrics_address = _free(config.metrics_host, config.metrics_port, "METRICS_HOST", "METRICS_PORT")
+    shown = metrics.serve(metrics_address, config.metrics_port) if config.metrics_port else None
+    server = Granian(
+        "traced_api",
+        address=address,
+        port=config.port,
+        interface=Interfaces.WSGI,
+        http=HTTPModes.http1,
+        workers=config.workers,
+        blocking_threads=THREADS,
+        http1_settings=HTTP1Settings(
+            header_read_timeout=HEADERS_WITHIN * 1000, max_buffer_size=LONGEST_HEADERS
+        ),
+        respawn_failed_workers=True,
+        workers_kill_timeout=int(REQUESTS_WITHIN + FLUSH_SECONDS),
+        log_dictconfig=logs.LOGGING,
+    )
+    worker = _Worker(config, shown)
+    server.serve(spawn_target=worker.run, target_loader=worker.load, wrap_loader=False)
 
 
-def serve(app: Bottle, listener: socket.socket) -> None:
-    """Answer requests until SystemExit is raised (by a signal handler); finish those that run then."""
-    logging.getLogger("waitress.queue").setLevel(logging.ERROR)  # else a line for each request that queues
-    waitress.create_server(app, sockets=[listener], max_request_body_size=MAX_BODY_BYTES).run()
+class AddressError(Exception):
+    """An address cannot be listened on; the message names its variables."""
+
+
+def _free(host: str, port: int, host_variable: str, port_variable: str) -> str:
+    """The IP address of a host, once it has been seen that its port is free.
+
+    Granian's workers share their port (SO_REUSEPORT), and so would two services that are given the same one.
+    """
+    try:
+        family, _type, _protocol, _name, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+        socket.create_server(address[:2], family=family).close()
+    except OSError as error:
+        reason = str(error.strerror).partition(" (while")[0]  # the rest repeats the address
+        message = f"cannot listen on {host_variable} {host}, {port_variable} {port}: {reason}"
+        raise AddressError(message) from None
+    return str(address[0])
+
+
+class _Worker:
+    """What a worker process does around granian's own: its spans, its end."""
+
+    def __init__(self, config: Config, shown: WSGIServer | None) -> None:
+        self._config = config
+        self._shown = shown
+        self._provider: TracerProvider | None = None
+
+    def run(self, *arguments: Any) -> None:
+        """Serve until told to end."""
+        if self._shown:
+            self._shown.socket.close()  # it is the first process that shows the metrics
+        threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
+        Granian._spawn_wsgi_worker(*arguments)
+        log.info("stopping: no more requests, flushing spans")
+        if self._provider and not tracing.stop(self._provider, FLUSH_SECONDS):
+            log.warning("not all spans could be exported within %.0f s; those are lost", FLUSH_SECONDS)
+            os._exit(0)  # an ordinary exit would wait for the exporter, which may hold stdout for ever
+
+    def load(self) -> Application:
+        """Make the application in this process: threads do not survive a fork, and the exporter has one."""
+        self._provider = tracing.start(self._config)
+        app = application()
+        # What lives as long as the process needs no more looking through, and a queue of spans is no garbage.
+        gc.collect()
+        gc.freeze()
+        gc.set_threshold(20_000, 50, 50)
+        return app
+
+
+def _end_with_parent() -> None:
+    """Not to hold the port when the first process was killed."""
+    parent = multiprocessing.parent_process()
+    if parent:
+        parent.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _alive() -> HTTPResponse:
+    """The process serves. The collector is nothing that a request waits for, so nothing else is asked."""
+    return HTTPResponse(status=200)
+
+
+def _openapi() -> HTTPResponse:
+    document = files("traced_api").joinpath("openapi.json").read_bytes()
+    return HTTPResponse(document, headers={"Content-Type": "application/json"})
 
 
 def _keep_invalid_utf8() -> None:
@@ -49,6 +150,8 @@ def _keep_invalid_utf8() -> None:
     request.environ["PATH_INFO"] = raw.decode("utf-8", "replace")
 
 
-def _empty_body(_error: HTTPError) -> str:
-    """Errors have no body: Bottle's own is a page of HTML that repeats the address."""
+def _empty_body(error: HTTPError) -> str:
+    """Errors have no body: Bottle's own is a page of HTML that repeats the address. OPTIONS is no error."""
+    if error.status_code == 405 and request.method == "OPTIONS":
+        response.status = 204
     return ""

@@ -1,44 +1,59 @@
 # SPDX-FileCopyrightText: 2026 tracestack contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Everything that knows OpenTelemetry: exporter, provider, propagators, and helpers for handlers."""
+"""Everything that knows the OpenTelemetry SDK: exporter, provider, resource, and helpers for handlers."""
 
 from __future__ import annotations
 
-import functools
+import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from typing import ParamSpec, TypeVar
 
-from bottle import request
-from opentelemetry import context, propagate, trace
-from opentelemetry.baggage.propagation import W3CBaggagePropagator
+from opentelemetry import trace
 from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
-from opentelemetry.propagators.composite import CompositePropagator
-from opentelemetry.sdk.resources import Resource
-from opentelemetry.sdk.trace import TracerProvider
-from opentelemetry.sdk.trace.export import BatchSpanProcessor, ConsoleSpanExporter, SpanExporter
-from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
+from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+from opentelemetry.sdk.trace import ReadableSpan, SpanLimits, TracerProvider
+from opentelemetry.sdk.trace.export import (
+    BatchSpanProcessor,
+    ConsoleSpanExporter,
+    SpanExporter,
+    SpanExportResult,
+)
+from prometheus_client import Counter
 
 from traced_api import __version__
 from traced_api.config import Config
 
-P = ParamSpec("P")
-R = TypeVar("R")
+# A hostile address or User-Agent of 64 KB in each of the queued spans would be 1 GB.
+LONGEST_ATTRIBUTE = 1024
+
+log = logging.getLogger(__name__)
+
+_SPANS = Counter("traced_api_spans", "Spans by what became of them.", ["result"])
+_EXPORTED, _FAILED, _DROPPED = (_SPANS.labels(result) for result in ("exported", "failed", "dropped"))
 
 
-def start(config: Config) -> TracerProvider:
-    """Make the process's tracer provider: spans go to the exporter in batches, off the request's path.
+def start(config: Config) -> TracerProvider | None:
+    """Make this process's tracer provider: spans go to the exporter in batches, off the request's path.
 
-    Raises ValueError when one of the SDK's own `OTEL_*` variables is wrong.
+    Call it in the process that serves, after the fork. None with TYPE=none: no span is ever made.
     """
+    if config.exporter == "none":
+        return None
+    limits = SpanLimits()
+    if limits.max_attribute_length is None:
+        limits = SpanLimits(max_attribute_length=LONGEST_ATTRIBUTE)
     # `stop` ends it within a deadline; the SDK's own exit hook could wait for half a minute.
-    provider = TracerProvider(resource=_resource(config), shutdown_on_exit=False)
-    provider.add_span_processor(BatchSpanProcessor(_exporter(config)))
-    trace.set_tracer_provider(provider)
-    propagate.set_global_textmap(
-        CompositePropagator([TraceContextTextMapPropagator(), W3CBaggagePropagator()])
+    provider = TracerProvider(resource=resource(config), span_limits=limits, shutdown_on_exit=False)
+    provider.add_span_processor(
+        _CountingProcessor(
+            _CountingExporter(_exporter(config)),
+            max_queue_size=config.queue_size,
+            max_export_batch_size=config.batch_size,
+            schedule_delay_millis=config.schedule_delay,
+        )
     )
+    trace.set_tracer_provider(provider)
     return provider
 
 
@@ -50,22 +65,16 @@ def stop(provider: TracerProvider, seconds: float) -> bool:
     return not flusher.is_alive()
 
 
-def continue_trace(handler: Callable[P, R]) -> Callable[P, R]:
-    """Bottle plugin: run a handler in the trace of its caller.
-
-    The caller is named by the W3C headers `traceparent`, `tracestate` and `baggage`. Without them, or
-    with malformed ones, the handler's first span starts a trace of its own.
-    """
-
-    @functools.wraps(handler)
-    def traced(*args: P.args, **kwargs: P.kwargs) -> R:
-        token = context.attach(propagate.extract(_carrier(request.environ)))
-        try:
-            return handler(*args, **kwargs)
-        finally:
-            context.detach(token)
-
-    return traced
+def resource(config: Config) -> Resource:
+    """Who the spans come from: our short variables, else OTEL_RESOURCE_ATTRIBUTES, else the defaults."""
+    defaults = {"service.name": "api", "service.version": f"v{__version__}"}
+    short = {
+        "service.name": config.service,
+        "service.version": config.version,
+        "deployment.environment": config.environment,
+    }
+    given = {name: value for name, value in short.items() if value}
+    return Resource.create({**defaults, **OTELResourceDetector().detect().attributes, **given})
 
 
 def span(name: str) -> AbstractContextManager[trace.Span]:
@@ -79,22 +88,33 @@ def record_error(failed: trace.Span, error: Exception) -> None:
     failed.set_status(trace.StatusCode.ERROR, str(error))
 
 
-def _carrier(environ: Mapping[str, str]) -> dict[str, str]:
-    """The headers that the propagators read. Bottle's own mapping raises on bytes that are not UTF-8."""
-    keys = {name: f"HTTP_{name.upper().replace('-', '_')}" for name in propagate.get_global_textmap().fields}
-    return {name: environ[key] for name, key in keys.items() if key in environ}
-
-
-def _resource(config: Config) -> Resource:
-    attributes = {
-        "service.name": config.service,
-        "service.version": config.version,
-        "deployment.environment": config.environment,
-    }
-    return Resource.create({name: value for name, value in attributes.items() if value})
-
-
 def _exporter(config: Config) -> SpanExporter:
     if config.exporter == "stdout":
         return ConsoleSpanExporter(formatter=lambda ended: ended.to_json(indent=None) + "\n")
-    return OTLPSpanExporter(endpoint=f"http://{config.collector}/v1/traces")
+    # Without JAEGER the exporter reads OTEL_EXPORTER_OTLP_ENDPOINT itself.
+    return OTLPSpanExporter(endpoint=f"http://{config.collector}/v1/traces" if config.collector else None)
+
+
+class _CountingProcessor(BatchSpanProcessor):
+    """Counts what the full queue drops (its oldest span, for each new one)."""
+
+    def on_end(self, span: ReadableSpan) -> None:
+        queue = self._batch_processor._queue  # the SDK tells nobody but its log
+        if span.context and span.context.trace_flags.sampled and len(queue) == queue.maxlen:
+            _DROPPED.inc()
+        super().on_end(span)
+
+
+class _CountingExporter(SpanExporter):
+    """Counts what the exporter delivers and what it gives up."""
+
+    def __init__(self, exporter: SpanExporter) -> None:
+        self._exporter = exporter
+
+    def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
+        result = self._exporter.export(spans)
+        (_EXPORTED if result is SpanExportResult.SUCCESS else _FAILED).inc(len(spans))
+        return result
+
+    def shutdown(self) -> None:
+        self._exporter.shutdown()

@@ -4,15 +4,20 @@
 
 from __future__ import annotations
 
+import logging
+
 from bottle import HTTPResponse
 
 from traced_api.tracing import record_error, span
+
+log = logging.getLogger(__name__)
 
 
 def find(user_id: str) -> HTTPResponse:
     """Answer 200 for the one user there is, 400 for any other id; the body is empty."""
     with span("user.Find") as finding:
         if not is_valid(user_id):
+            log.info("invalid user id")
             record_error(finding, ValueError("invalid user id"))
             return HTTPResponse(status=400)
         return HTTPResponse(status=200)

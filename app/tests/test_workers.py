@@ -1,0 +1,72 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Several worker processes: each exports its spans, all count together, and one that dies is replaced."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from app.tests.service import Api
+
+ROUTE = 'http_request_method="GET",http_response_status_code="200",http_route="/api/v1/users/<user_id>"'
+
+
+def test_each_worker_exports_and_the_counts_add_up(start: Callable[..., Api]) -> None:
+    api = start(WORKERS="3")
+    while len({line["process"] for line in api.logged() if "Started worker" in line["message"]}) < 3:
+        time.sleep(0.05)
+    for _dummy in range(200):
+        assert api.get("/api/v1/users/b") == (200, b"")
+    time.sleep(2)  # longer than a span waits for others
+    counts = api.metrics()
+    assert counts[f"http_server_request_duration_seconds_count{{{ROUTE}}}"] == 200
+    assert api.spans_counted("exported") == 600
+    spans = api.spans()
+    assert len(spans) == 600
+    instances = {span["resource"]["attributes"]["service.instance.id"] for span in spans}
+    assert len(instances) == 3
+
+
+def test_a_worker_that_is_killed_is_replaced_and_what_it_counted_stays(start: Callable[..., Api]) -> None:
+    api = start(WORKERS="1")
+    time.sleep(6)  # granian takes a worker that ends within 5.5 s for one that cannot run
+    assert api.get("/api/v1/users/b") == (200, b"")
+    (worker,) = api.workers()
+    os.kill(worker, signal.SIGKILL)
+    answered = False
+    deadline = time.monotonic() + 20
+    while not answered and time.monotonic() < deadline:
+        try:
+            answered = api.get("/api/v1/users/b") == (200, b"")
+        except OSError:
+            time.sleep(0.1)
+    assert answered
+    assert api.workers() != [worker]
+    assert api.metrics()[f"http_server_request_duration_seconds_count{{{ROUTE}}}"] == 2
+    assert api.stop() == 0
+
+
+def test_workers_end_with_their_parent(start: Callable[..., Api]) -> None:
+    """Else they would hold the port, and a supervisor could not start the service again."""
+    api = start(WORKERS="2")
+    workers = api.workers()
+    assert len(workers) == 2
+    api.process.kill()
+    api.process.wait(5)
+    deadline = time.monotonic() + 10
+    while any(Path(f"/proc/{pid}").exists() for pid in workers):
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+
+
+def test_nothing_is_left_behind(start: Callable[..., Api]) -> None:
+    api = start()
+    before = {path.name for path in Path("/dev/shm").glob("traced-api-*")}
+    assert before
+    assert api.stop() == 0
+    after = {path.name for path in Path("/dev/shm").glob("traced-api-*")}
+    assert after < before
