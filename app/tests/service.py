@@ -35,6 +35,12 @@ def process_environment(settings: Mapping[str, str]) -> dict[str, str]:
     return kept | {"PYTHONPATH": str(SOURCE), "PYTHONDONTWRITEBYTECODE": "1"} | dict(settings)
 
 
+def handler(seconds: float) -> dict[str, str]:
+    """Settings of a service whose handler takes so many seconds, or fails with 0."""
+    path = (SOURCE, Path(__file__).parent / "handlers")
+    return {"PYTHONPATH": os.pathsep.join(map(str, path)), "HANDLER_SECONDS": str(seconds)}
+
+
 @dataclass(frozen=True)
 class Api:
     """A running service."""

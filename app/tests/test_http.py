@@ -4,17 +4,15 @@
 
 from __future__ import annotations
 
-import os
 import socket
 import statistics
 import time
 from collections.abc import Callable
 from contextlib import ExitStack, closing
-from pathlib import Path
 
 import pytest
 
-from app.tests.service import HOST, SOURCE, Api
+from app.tests.service import HOST, Api, handler
 
 USERS = b"/api/v1/users/"
 
@@ -157,7 +155,7 @@ def test_slow_clients_hold_nobody_up(start: Callable[..., Api]) -> None:
 
 
 def test_a_failing_handler_is_an_empty_500_that_is_logged_and_traced(start: Callable[..., Api]) -> None:
-    api = start(PYTHONPATH=os.pathsep.join((str(SOURCE), str(Path(__file__).parent / "failing"))))
+    api = start(**handler(0))
     status, body = api.get("/api/v1/users/b")
     assert (status, body) == (500, b"")
     spans = {span["name"]: span for span in api.spans()}

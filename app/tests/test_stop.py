@@ -10,12 +10,12 @@ import socket
 import threading
 import time
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 
 import pytest
-from traced_api.server import FLUSH_SECONDS
+from traced_api.server import FLUSH_SECONDS, REQUESTS_WITHIN
 
-from app.tests.service import HOST, Api, free_port
+from app.tests.service import HOST, Api, free_port, handler
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
@@ -28,6 +28,35 @@ def test_a_stop_flushes_at_once(start: Callable[..., Api], number: signal.Signal
     assert time.monotonic() - began < 2
     assert len(api.stdout.read_text().splitlines()) == 3
     assert "stopping" in api.log()
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_request_that_runs_is_finished(start: Callable[..., Api], workers: str) -> None:
+    api = start(**handler(2), WORKERS=workers)
+    answers: list[tuple[int, bytes]] = []
+    client = threading.Thread(target=lambda: answers.append(api.get("/api/v1/users/b")))
+    client.start()
+    time.sleep(0.5)
+    spans = api.spans()
+    client.join()
+    assert answers == [(200, b"")]
+    assert {span["name"] for span in spans} == {"GET /api/v1/users/<user_id>", "user.Find"}
+
+
+def test_a_request_that_never_ends_does_not_keep_the_service_from_ending(start: Callable[..., Api]) -> None:
+    api = start(**handler(600))
+    client = threading.Thread(target=unanswered, args=(api,))
+    client.start()
+    time.sleep(0.5)
+    began = time.monotonic()
+    assert api.stop(within=20) == 0
+    assert time.monotonic() - began < REQUESTS_WITHIN + FLUSH_SECONDS + 3
+    client.join()
+
+
+def unanswered(api: Api) -> None:
+    with suppress(OSError):  # it is cut off, or has waited long enough
+        api.get("/api/v1/users/b")
 
 
 def test_every_answered_request_is_exported_when_stopped_under_load(start: Callable[..., Api]) -> None:

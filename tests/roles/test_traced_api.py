@@ -21,9 +21,17 @@ from tests.support.playbooks import processes, set_up
         ),
         (
             {"traced_api_type": "udp"},
-            "value of traced_api_type must be one of: http, stdout, got: udp",
+            "value of traced_api_type must be one of: http, stdout, none, got: udp",
         ),
         ({"traced_api_port": 0}, "traced_api_port is 0: it must be a number from 1 to 65535."),
+        (
+            {"traced_api_metrics_port": 8000},
+            (
+                "traced_api_metrics_port is 8000: it must be a number from 1 to 65535 other than traced_api_port, or 0 for "
+                "no metrics."
+            ),
+        ),
+        ({"traced_api_workers": 0}, "traced_api_workers is 0: it must be a number from 1 to 64."),
         (
             {"traced_api_jaeger": "http://127.0.0.1:4318"},
             (
@@ -40,7 +48,7 @@ from tests.support.playbooks import processes, set_up
             ),
         ),
     ],
-    ids=["method", "type", "port", "Jaeger's address", "Python"],
+    ids=["method", "type", "port", "metrics port", "workers", "Jaeger's address", "Python"],
 )
 def test_a_wrong_setting_changes_nothing(tmp_path: Path, variables: dict[str, Any], sentence: str) -> None:
     home = tmp_path / "home"

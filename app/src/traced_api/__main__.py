@@ -42,7 +42,7 @@ def _run(settings: config.Config) -> int:
             "port": settings.port,
             "workers": settings.workers,
             "metrics_port": settings.metrics_port,
-            "spans": settings.collector if settings.exporter == "http" else settings.exporter,
+            "spans": settings.collector or settings.exporter,
         },
     )
     try:

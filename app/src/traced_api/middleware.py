@@ -52,13 +52,10 @@ def observed(app: Application) -> Application:
         began = time.perf_counter()
         caller = propagate.extract(_carrier(environ))
         method = environ["REQUEST_METHOD"]
+        name = method if method in METHODS else "HTTP"
         known = method if method in METHODS else "_OTHER"
-        span = tracer.start_span(
-            known if known in METHODS else "HTTP",
-            context=caller,
-            kind=trace.SpanKind.SERVER,
-            attributes=_request(environ, method, known),
-        )
+        attributes = _request(environ, method, known)
+        span = tracer.start_span(name, context=caller, kind=trace.SpanKind.SERVER, attributes=attributes)
         token = context.attach(trace.set_span_in_context(span, caller))
         status = 500
 
@@ -76,18 +73,18 @@ def observed(app: Application) -> Application:
             return [b""]
         finally:
             route = _route(environ)
-            _finish(span, known, route, status)
+            _finish(span, name, route, status)
             context.detach(token)
             _duration(known, route, status).observe(time.perf_counter() - began)
 
     return observe
 
 
-def _finish(span: trace.Span, method: str, route: str, status: int) -> None:
+def _finish(span: trace.Span, name: str, route: str, status: int) -> None:
     """What is known only now: the route, and how it ended. A wrong request (4xx) is no error of the server."""
     if span.is_recording():
         if route:
-            span.update_name(f"{method if method in METHODS else 'HTTP'} {route}")
+            span.update_name(f"{name} {route}")
             span.set_attribute("http.route", route)
         span.set_attribute("http.response.status_code", status)
         if status >= 500:
