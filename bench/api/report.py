@@ -243,7 +243,8 @@ def tracing_costs(ours: Row, untraced: Row) -> str:
     cost = 1 - ours.rate / untraced.rate
     return (
         f"Aim: tracing costs less than {MOST_TRACING_COSTS:.0%} of the requests per second. "
-        f"{verdict(cost < MOST_TRACING_COSTS)}: {cost:.1%} ({ours.rate:,.0f} with it, {untraced.rate:,.0f} without)."
+        f"{verdict(cost < MOST_TRACING_COSTS)}: {cost:.1%} ({ours.rate:,.0f} with it, {untraced.rate:,.0f} without), which is "
+        f"{(ours.cpu - untraced.cpu) * 1e6:,.0f} µs of CPU for the {ours.service.spans} spans of a request."
     )
 
 
