@@ -28,8 +28,8 @@ test-servers:  ## run the integration tests on the further servers, and those of
 	@bin/bootstrap --dev
 	@bin/test --servers $(ARGS)
 
-bench:  ## measure a daily pass against other tools (15 minutes), write docs/benchmarks.md
-	@bin/bootstrap --dev
+bench:  ## measure a daily pass and the API against others (20 minutes), write docs/benchmarks.md
+	@bin/bootstrap --bench
 	@PYTHONPATH=.:collections .venv/bin/python -m bench $(ARGS)
 
 status:  ## what runs
@@ -52,6 +52,7 @@ lock:  ## pin the requirements anew, with hashes
 	@$(call lock,app,requirements,3.11)
 	@$(call lock,roles/supervisor/files,requirements,3.9)
 	@$(call lock,bench,requirements-curator,3.11)
+	@$(call lock,bench/api,requirements,3.11)
 
 # $(call lock,FOLDER,NAME,OLDEST PYTHON): FOLDER/NAME.txt of FOLDER/NAME.in
 define lock

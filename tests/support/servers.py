@@ -221,6 +221,7 @@ class Jaeger:
 
     query_url: str
     otlp_url: str
+    metrics_url: str = ""
 
     def send(self, trace: str, service: str) -> None:
         """Export one span by OTLP/HTTP, as an application would."""
@@ -280,8 +281,13 @@ def jaeger(es: Elasticsearch, prefix: str, folder: Path, *flags: str) -> Iterato
 
 
 @contextmanager
-def all_in_one(storage: str, folder: Path, *flags: str, otlp_port: int | None = None) -> Iterator[Jaeger]:
-    """Run a real Jaeger with this storage (elasticsearch, memory) until the block ends."""
+def all_in_one(
+    storage: str, folder: Path, *flags: str, otlp_port: int | None = None, launcher: Sequence[str] = ()
+) -> Iterator[Jaeger]:
+    """Run a real Jaeger with this storage (elasticsearch, memory) until the block ends.
+
+    launcher is a command that runs the command after it, such as nice.
+    """
     program = jaeger_programs("all-in-one") / "all-in-one"
     ports = [free_port() for _port in range(11)]
     ports[1] = otlp_port or ports[1]
@@ -295,10 +301,14 @@ def all_in_one(storage: str, folder: Path, *flags: str, otlp_port: int | None = 
         f"--processor.{name}.server-host-port=127.0.0.1:{port}"
         for name, port in zip(agents, ports[8:], strict=True)
     ]
-    running = Jaeger(f"http://127.0.0.1:{ports[0]}", f"http://127.0.0.1:{ports[1]}/v1/traces")
+    running = Jaeger(
+        query_url=f"http://127.0.0.1:{ports[0]}",
+        otlp_url=f"http://127.0.0.1:{ports[1]}/v1/traces",
+        metrics_url=f"http://127.0.0.1:{ports[6]}/metrics",
+    )
     environment = {**os.environ, "SPAN_STORAGE_TYPE": storage, "OTEL_TRACES_SAMPLER": "always_off"}
     with (folder / "jaeger.log").open("wb") as log:
-        command = [str(program), *listening, *flags]
+        command = [*launcher, str(program), *listening, *flags]
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
     try:
         wait_for(lambda: process.poll() is not None or answers(f"{running.query_url}/api/services"))
