@@ -152,7 +152,7 @@ def wait_for(api: Api, seconds: float = 15) -> None:
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
-    """Stop a service that still runs, its workers too, and remove what it counts in."""
+    """Stop a service that still runs."""
     process.terminate()
     try:
         process.wait(15)

@@ -119,6 +119,8 @@ def test_opentelemetrys_own_variables_hold_where_the_short_ones_are_not_set(
         ("OTEL_TRACES_SAMPLER_ARG", "0.25"),
         ("OTEL_TRACES_SAMPLER_ARG", "1"),
         ("OTEL_PROPAGATORS", "tracecontext, baggage"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "authorization=Bearer%20x, tenant=a"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", __file__),
     ],
 )
 def test_right_values(name: str, value: str) -> None:
@@ -180,6 +182,19 @@ def test_right_values(name: str, value: str) -> None:
         ("OTEL_BSP_MAX_EXPORT_BATCH_SIZE", "2000"),
         ("OTEL_BSP_SCHEDULE_DELAY", "1.5"),
         ("OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT", "-1"),
+        ("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "x"),
+        ("OTEL_SPAN_LINK_COUNT_LIMIT", "-3"),
+        ("OTEL_BSP_EXPORT_TIMEOUT", "x"),
+        ("OTEL_EXPORTER_OTLP_CERTIFICATE", "/nonexistent"),
+        ("OTEL_EXPORTER_OTLP_TRACES_CLIENT_KEY", "/"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "garbage"),
+        ("OTEL_EXPORTER_OTLP_HEADERS", "a=\u20ac"),
+        ("OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER", "nope"),
+        ("OTEL_PYTHON_CONTEXT", "nope"),
+        ("OTEL_EXPERIMENTAL_RESOURCE_DETECTORS", "nope"),
+        ("HOST", "a..b"),
+        ("HOST", "a" * 64),
+        ("JAEGER", "a..b:4318"),
     ],
 )
 def test_wrong_values(name: str, value: str) -> None:
@@ -213,6 +228,10 @@ def test_all_faults_are_told_at_once_with_exit_code_2() -> None:
             "OTEL_BSP_SCHEDULE_DELAY is '0': it must be a whole",
         ),
         ({"TYPE": "stdout", "OTEL_PROPAGATORS": "b3"}, "OTEL_PROPAGATORS is 'b3': it must be a list"),
+        (
+            {"TYPE": "stdout", "PORT": "9464"},
+            "PORT and METRICS_PORT are both 9464: each needs one of its own",
+        ),
         ({"OTEL_TRACES_EXPORTER": "zipkin"}, "OTEL_TRACES_EXPORTER is 'zipkin': it must be http"),
     ],
 )

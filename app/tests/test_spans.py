@@ -5,12 +5,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from wsgiref.util import setup_testing_defaults
 
 import pytest
 from bottle import Bottle
 from opentelemetry import baggage
 from traced_api import tracing
-from traced_api.middleware import observed
+from traced_api.middleware import Environ, StartResponse, observed
 
 from app.tests.service import HOST, Api, Span
 
@@ -201,6 +202,7 @@ def test_a_handler_sees_the_callers_baggage() -> None:
         "REQUEST_METHOD": "GET",
         "PATH_INFO": "/",
         "SERVER_NAME": "a",
+        "SERVER_PORT": "80",
         "SERVER_PROTOCOL": "HTTP/1.1",
         "REMOTE_ADDR": "127.0.0.1",
         "wsgi.url_scheme": "http",
@@ -209,6 +211,23 @@ def test_a_handler_sees_the_callers_baggage() -> None:
     observed(app)(environ, lambda *_: None)
     assert seen == [{"tenant": "blue", "user": "ü"}]
     assert baggage.get_all() == {}
+
+
+def test_an_application_that_fails_after_its_first_words_is_a_500() -> None:
+    """As PEP 3333 has it: start_response a second time, with exc_info."""
+    told: list[tuple[str, bool]] = []
+
+    def broken(_environ: Environ, start_response: StartResponse) -> list[bytes]:
+        start_response("200 OK", [])
+        raise KeyError
+
+    environ: Environ = {}
+    setup_testing_defaults(environ)
+    answer = observed(broken)(
+        environ, lambda status, _headers, exc_info=None: told.append((status, bool(exc_info)))
+    )
+    assert b"".join(answer) == b""
+    assert told == [("200 OK", False), ("500 Internal Server Error", True)]
 
 
 def test_without_tracing_there_are_no_spans_and_the_rest_is_the_same(start: Callable[..., Api]) -> None:

@@ -6,19 +6,23 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
-from app.tests.service import Api
+from traced_api.server import STOP_SECONDS
+
+from app.tests.service import HOST, Api, handler
 
 ROUTE = 'http_request_method="GET",http_response_status_code="200",http_route="/api/v1/users/<user_id>"'
 
 
 def test_each_worker_exports_and_the_counts_add_up(start: Callable[..., Api]) -> None:
     api = start(WORKERS="3")
-    while len({line["process"] for line in api.logged() if "Started worker" in line["message"]}) < 3:
-        time.sleep(0.05)
+    for number in (1, 2, 3):
+        api.wait_for_log(f"Started worker-{number}")
     for _dummy in range(200):
         assert api.get("/api/v1/users/b") == (200, b"")
     time.sleep(2)  # longer than a span waits for others
@@ -33,7 +37,6 @@ def test_each_worker_exports_and_the_counts_add_up(start: Callable[..., Api]) ->
 
 def test_a_worker_that_is_killed_is_replaced_and_what_it_counted_stays(start: Callable[..., Api]) -> None:
     api = start(WORKERS="1")
-    time.sleep(6)  # granian takes a worker that ends within 5.5 s for one that cannot run
     assert api.get("/api/v1/users/b") == (200, b"")
     (worker,) = api.workers()
     os.kill(worker, signal.SIGKILL)
@@ -51,13 +54,16 @@ def test_a_worker_that_is_killed_is_replaced_and_what_it_counted_stays(start: Ca
 
 
 def test_workers_end_with_their_parent(start: Callable[..., Api]) -> None:
-    """Else they would hold the port, and a supervisor could not start the service again."""
-    api = start(WORKERS="2")
+    """Else they would hold the port, and a supervisor could not start the service again. Even one that hangs ends."""
+    api = start(**handler(600), WORKERS="2")
     workers = api.workers()
     assert len(workers) == 2
-    api.process.kill()
-    api.process.wait(5)
-    deadline = time.monotonic() + 10
+    with closing(socket.create_connection((HOST, api.port))) as client:
+        client.sendall(b"GET /api/v1/users/b HTTP/1.1\r\nHost: a\r\n\r\n")
+        time.sleep(0.5)
+        api.process.kill()
+        api.process.wait(5)
+    deadline = time.monotonic() + STOP_SECONDS + 5
     while any(Path(f"/proc/{pid}").exists() for pid in workers):
         assert time.monotonic() < deadline
         time.sleep(0.1)

@@ -6,25 +6,39 @@ from __future__ import annotations
 
 import logging
 import os
+import signal
 import sys
 from collections.abc import Sequence
+from types import FrameType
 
 from traced_api import config, metrics
 
-CANNOT_LISTEN = 1
+CANNOT_START = 1
 WRONG_CONFIGURATION = 2
+END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger("traced_api")
 
 
 def main() -> int:
     """Run the service; return its exit code."""
+    for number in END:
+        signal.signal(number, _end)  # until the server sets its own
     try:
         settings = config.from_environment(os.environ)
+        with metrics.shared():
+            return _run(settings)
     except config.ConfigError as error:
         return _refuse(WRONG_CONFIGURATION, error.problems)
-    with metrics.shared():
-        return _run(settings)
+    except metrics.FolderError as error:
+        return _refuse(CANNOT_START, [str(error)])
+    finally:
+        for number in END:
+            signal.signal(number, signal.SIG_IGN)  # a second one must not make a failure of a clean end
+
+
+def _end(_number: int, _frame: FrameType | None) -> None:
+    raise SystemExit(0)
 
 
 def _run(settings: config.Config) -> int:
@@ -48,7 +62,7 @@ def _run(settings: config.Config) -> int:
     try:
         server.serve(settings)
     except server.AddressError as error:
-        return _refuse(CANNOT_LISTEN, [str(error)])
+        return _refuse(CANNOT_START, [str(error)])
     return 0
 
 

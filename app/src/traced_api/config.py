@@ -9,6 +9,7 @@ reads the other OTEL_* variables itself; those that it would only complain about
 from __future__ import annotations
 
 import ipaddress
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -42,7 +43,8 @@ DEFAULTS: Mapping[str, str] = {
     "OTEL_BSP_SCHEDULE_DELAY": "1000",
 }
 
-_HOST_NAME = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9._-]{0,251}[A-Za-z0-9_])?")
+_LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
+_HOST_NAME = re.compile(rf"(?=.{{1,253}}\Z){_LABEL}(\.{_LABEL})*")
 
 
 class ConfigError(Exception):
@@ -67,7 +69,7 @@ class Config:
     version: str  # empty: as OTEL_RESOURCE_ATTRIBUTES says, or the package's
     exporter: str  # "http", "stdout" or "none"
     collector: str  # host:port of the OTLP/HTTP receiver; empty: as OTEL_EXPORTER_OTLP_ENDPOINT says
-    queue_size: int  # spans that wait for the exporter, in each worker; further ones are dropped and counted
+    queue_size: int  # spans that wait for the exporter, in each worker; a further one pushes the oldest out, which is counted
     batch_size: int  # spans in one request to the collector
     schedule_delay: int  # milliseconds that a span waits at the most for others to go with
 
@@ -115,6 +117,8 @@ def _problems(values: Mapping[str, str], environ: Mapping[str, str]) -> Iterator
             yield f"{told} {_shown(value)}: it must be {rule}"
     if values["TYPE"] == "http" and not values["JAEGER"] and not _first(environ, _ENDPOINTS):
         yield f"JAEGER is not set: with TYPE=http it must be {_RULES['JAEGER'][1]}"
+    if right and values["PORT"] == values["METRICS_PORT"]:
+        yield f"PORT and METRICS_PORT are both {values['PORT']}: each needs one of its own"
     if right and int(values["OTEL_BSP_MAX_EXPORT_BATCH_SIZE"]) > int(values["OTEL_BSP_MAX_QUEUE_SIZE"]):
         yield "OTEL_BSP_MAX_EXPORT_BATCH_SIZE is more than OTEL_BSP_MAX_QUEUE_SIZE: a batch must fit into the queue"
 
@@ -167,6 +171,16 @@ def _are_propagators(value: str) -> bool:
     return {name.strip() for name in value.split(",")} <= {"tracecontext", "baggage", "none"}
 
 
+def _is_file(value: str) -> bool:
+    return os.access(value, os.R_OK) and os.path.isfile(value)
+
+
+def _are_headers(value: str) -> bool:
+    return value.isascii() and all(
+        re.fullmatch(r"\s*[!-+\--<>-~]+=[ -~]*", pair) for pair in value.split(",")
+    )
+
+
 def _one_of(*words: str) -> tuple[Callable[[str], bool], str]:
     return words.__contains__, f"one of {', '.join(words)}"
 
@@ -213,5 +227,36 @@ _RULES: Mapping[str, tuple[Callable[[str], bool], str]] = {
     "OTEL_BSP_MAX_QUEUE_SIZE": _COUNT,
     "OTEL_BSP_MAX_EXPORT_BATCH_SIZE": _COUNT,
     "OTEL_BSP_SCHEDULE_DELAY": (_is_number(1, 3_600_000), "a whole number of milliseconds from 1 to 3600000"),
-    "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT": (_is_number(0, 10_000_000), "a whole number of characters"),
+    "OTEL_BSP_EXPORT_TIMEOUT": (_is_number(1, 3_600_000), "a whole number of milliseconds from 1 to 3600000"),
+    **dict.fromkeys(
+        [f"OTEL_EXPORTER_OTLP_{kind}HEADERS" for kind in ("", "TRACES_")],
+        (_are_headers, "a list of name=value in ASCII, with commas in between"),
+    ),
+    **dict.fromkeys(
+        [
+            f"OTEL_EXPORTER_OTLP_{kind}{file}"
+            for kind in ("", "TRACES_")
+            for file in ("CERTIFICATE", "CLIENT_KEY", "CLIENT_CERTIFICATE")
+        ],
+        (_is_file, "a file that can be read"),
+    ),
+    **dict.fromkeys(
+        [
+            *("OTEL_ATTRIBUTE_COUNT_LIMIT", "OTEL_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+            *("OTEL_SPAN_ATTRIBUTE_COUNT_LIMIT", "OTEL_SPAN_ATTRIBUTE_VALUE_LENGTH_LIMIT"),
+            *("OTEL_SPAN_EVENT_COUNT_LIMIT", "OTEL_EVENT_ATTRIBUTE_COUNT_LIMIT"),
+            *("OTEL_SPAN_LINK_COUNT_LIMIT", "OTEL_LINK_ATTRIBUTE_COUNT_LIMIT"),
+        ],
+        (_is_number(0, 10_000_000), "a whole number from 0 to 10000000"),
+    ),
+    # Ways to load code that is not here.
+    **dict.fromkeys(
+        [
+            "OTEL_PYTHON_EXPORTER_OTLP_HTTP_CREDENTIAL_PROVIDER",
+            "OTEL_PYTHON_EXPORTER_OTLP_HTTP_TRACES_CREDENTIAL_PROVIDER",
+        ],
+        (lambda _value: False, "unset: there is no such provider here"),
+    ),
+    "OTEL_PYTHON_CONTEXT": _one_of("contextvars_context"),
+    "OTEL_EXPERIMENTAL_RESOURCE_DETECTORS": _one_of("otel", "process", "os", "host", "*"),
 }

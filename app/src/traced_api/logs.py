@@ -31,7 +31,16 @@ LOGGING: dict[str, Any] = {
             "filters": ["span"],
         }
     },
-    "loggers": {"_granian": {"level": "WARNING"}},
+    # These would write what a stranger has sent, at any length, for each request: malformed or too long headers.
+    "loggers": {
+        name: {"level": "ERROR"}
+        for name in (
+            "opentelemetry.attributes",
+            "opentelemetry.baggage.propagation",
+            "opentelemetry.trace.propagation.tracecontext",
+            "opentelemetry.trace.span",
+        )
+    },
     "root": {"handlers": ["stderr"], "level": "INFO"},
 }
 

@@ -9,6 +9,7 @@ when it makes a counter whether that is shared.
 
 from __future__ import annotations
 
+import logging
 import os
 import shutil
 import tempfile
@@ -19,16 +20,32 @@ from wsgiref.simple_server import WSGIServer
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's
 MEMORY = Path("/dev/shm")
+PREFIX = "traced-api-"
 
 # OpenTelemetry's advice for http.server.request.duration, in seconds.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
+
+
+log = logging.getLogger(__name__)
+
+
+class FolderError(Exception):
+    """There is no place to count in."""
 
 
 @contextmanager
 def shared() -> Iterator[None]:
     """Let this process and its children count together."""
     memory = MEMORY if os.access(MEMORY, os.W_OK) else None
-    folder = tempfile.mkdtemp(prefix="traced-api-", dir=memory)
+    try:
+        folder = tempfile.mkdtemp(prefix=f"{PREFIX}{os.getpid()}-", dir=memory)
+    except OSError as error:
+        raise FolderError(
+            f"no folder for the metrics: {error.strerror}; set TMPDIR to one that can be written"
+        ) from None
+    for left in Path(folder).parent.glob(f"{PREFIX}*"):
+        if not Path("/proc", left.name.split("-")[2]).exists():  # of a service that was killed
+            shutil.rmtree(left, ignore_errors=True)
     os.environ[FOLDER_VARIABLE] = folder
     try:
         yield
@@ -44,4 +61,10 @@ def serve(host: str, port: int) -> WSGIServer:
     registry = CollectorRegistry()
     MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
     server, _thread = start_http_server(port, host, registry)
+    server.RequestHandlerClass.timeout = 5  # type: ignore[attr-defined]  # seconds, for a client that says nothing
+    server.handle_error = _cut_off  # type: ignore[assignment]
     return server
+
+
+def _cut_off(_request: object, client: object) -> None:
+    log.warning("a reader of the metrics was cut off: %s", client)

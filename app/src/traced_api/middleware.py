@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Observes a Bottle application: a server span and a duration for each request, and no traceback to anybody.
 
-Nothing here knows the API: copy it to any other Bottle service. For another WSGI framework change `_route`.
+Nothing here knows the API: copy it to any other Bottle service. For another WSGI framework change `_route`. The span ends
+when the application returns its answer: an answer that is made while it is sent (a generator) is sent after it.
 Names and attributes are OpenTelemetry's stable semantic conventions for HTTP servers:
 https://opentelemetry.io/docs/specs/semconv/http/http-spans/
 """
@@ -12,6 +13,7 @@ from __future__ import annotations
 import functools
 import logging
 import re
+import sys
 import time
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
@@ -28,6 +30,7 @@ Application = Callable[[Environ, StartResponse], Iterable[bytes]]
 
 # Any other method is _OTHER, so that nobody can fill the metrics with words of his own.
 METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "CONNECT"})
+LONGEST_HOST = 255  # characters
 UNSEEN = frozenset({"/healthz", "/readyz"})
 
 log = logging.getLogger(__name__)
@@ -47,7 +50,7 @@ def observed(app: Application) -> Application:
     tracer = trace.get_tracer("traced_api.middleware")
 
     def observe(environ: Environ, start_response: StartResponse) -> Iterable[bytes]:
-        if environ["PATH_INFO"] in UNSEEN:
+        if environ.get("PATH_INFO") in UNSEEN:
             return app(environ, start_response)
         began = time.perf_counter()
         caller = propagate.extract(_carrier(environ))
@@ -69,7 +72,7 @@ def observed(app: Application) -> Application:
         except Exception as error:
             log.exception("the request failed")
             span.record_exception(error)
-            start_response("500 Internal Server Error", [("Content-Length", "0")])
+            start("500 Internal Server Error", [("Content-Length", "0")], sys.exc_info())
             return [b""]
         finally:
             route = _route(environ)
@@ -117,16 +120,19 @@ def _carried() -> tuple[tuple[str, str], ...]:
 
 def _request(environ: Mapping[str, Any], method: str, known: str) -> dict[str, str | int]:
     """What the conventions ask for at the start of a span, for samplers to decide by."""
-    address, port = _host(environ.get("HTTP_HOST") or environ["SERVER_NAME"], environ["wsgi.url_scheme"])
+    own = f"{environ['SERVER_NAME']}:{environ['SERVER_PORT']}"
+    address, port = _host((environ.get("HTTP_HOST") or own)[:LONGEST_HOST], environ["wsgi.url_scheme"])
+    path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
     found: dict[str, str | int] = {
         "http.request.method": known,
         "url.scheme": environ["wsgi.url_scheme"],
-        "url.path": environ["PATH_INFO"].encode("latin-1").decode("utf-8", "replace"),
+        "url.path": path.encode("latin-1", "replace").decode("utf-8", "replace"),
         "server.address": address,
         "server.port": port,
-        "client.address": environ["REMOTE_ADDR"],
         "network.protocol.version": environ["SERVER_PROTOCOL"].removeprefix("HTTP/"),
     }
+    if client := environ.get("REMOTE_ADDR"):
+        found["client.address"] = client
     if known != method:
         found["http.request.method_original"] = method
     if agent := environ.get("HTTP_USER_AGENT"):

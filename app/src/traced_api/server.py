@@ -15,6 +15,7 @@ import os
 import signal
 import socket
 import threading
+import time
 from importlib.resources import files
 from typing import Any
 from wsgiref.simple_server import WSGIServer
@@ -29,10 +30,11 @@ from traced_api import logs, metrics, tracing, users
 from traced_api.config import Config
 from traced_api.middleware import Application, observed
 
-THREADS = 4  # of a worker, for handlers that wait for something
+THREADS = 16  # of a worker: so many handlers may wait for something before /healthz waits for them
+CONNECTIONS = 8192  # of a worker: so many clients may send their headers slowly before others wait
 HEADERS_WITHIN = 5  # seconds that a client may take for its headers
-REQUESTS_WITHIN = 5  # seconds that running requests get at the end
-FLUSH_SECONDS = 5.0  # seconds that queued spans get after that
+STOP_SECONDS = 10  # until a worker that has not ended is killed
+FLUSH_SECONDS = 5.0  # of these for the queued spans, once the running requests have ended
 LONGEST_HEADERS = 64 * 1024  # bytes
 
 log = logging.getLogger(__name__)
@@ -58,6 +60,7 @@ def serve(config: Config) -> None:
     address = _free(config.host, config.port, "HOST", "PORT")
     metrics_address = _free(config.metrics_host, config.metrics_port, "METRICS_HOST", "METRICS_PORT")
     shown = metrics.serve(metrics_address, config.metrics_port) if config.metrics_port else None
+    multiprocessing.set_start_method("fork", force=True)  # a worker gets what is here; Python 3.14 would not
     server = Granian(
         "traced_api",
         address=address,
@@ -66,11 +69,12 @@ def serve(config: Config) -> None:
         http=HTTPModes.http1,
         workers=config.workers,
         blocking_threads=THREADS,
+        backpressure=CONNECTIONS,
         http1_settings=HTTP1Settings(
             header_read_timeout=HEADERS_WITHIN * 1000, max_buffer_size=LONGEST_HEADERS
         ),
         respawn_failed_workers=True,
-        workers_kill_timeout=int(REQUESTS_WITHIN + FLUSH_SECONDS),
+        workers_kill_timeout=STOP_SECONDS,
         log_dictconfig=logs.LOGGING,
     )
     worker = _Worker(config, shown)
@@ -106,6 +110,10 @@ class _Worker:
 
     def run(self, *arguments: Any) -> None:
         """Serve until told to end."""
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+            signal.signal(
+                number, signal.SIG_DFL
+            )  # not the first process's, until granian sets the worker's own
         if self._shown:
             self._shown.socket.close()  # it is the first process that shows the metrics
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
@@ -132,6 +140,8 @@ def _end_with_parent() -> None:
     if parent:
         parent.join()
         os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(STOP_SECONDS)
+        os._exit(1)
 
 
 def _alive() -> HTTPResponse:

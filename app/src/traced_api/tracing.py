@@ -112,8 +112,11 @@ class _CountingExporter(SpanExporter):
         self._exporter = exporter
 
     def export(self, spans: Sequence[ReadableSpan]) -> SpanExportResult:
-        result = self._exporter.export(spans)
-        (_EXPORTED if result is SpanExportResult.SUCCESS else _FAILED).inc(len(spans))
+        result = SpanExportResult.FAILURE
+        try:
+            result = self._exporter.export(spans)
+        finally:
+            (_EXPORTED if result is SpanExportResult.SUCCESS else _FAILED).inc(len(spans))
         return result
 
     def shutdown(self) -> None:
