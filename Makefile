@@ -50,6 +50,7 @@ lock:  ## pin the requirements anew, with hashes
 	@$(call lock,.,requirements,3.11)
 	@$(call lock,.,requirements-dev,3.11)
 	@$(call lock,app,requirements,3.11)
+	@$(call lock,app,requirements-build,3.11)
 	@$(call lock,roles/supervisor/files,requirements,3.9)
 	@$(call lock,bench,requirements-curator,3.11)
 	@$(call lock,bench/api,requirements,3.11)
