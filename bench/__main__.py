@@ -5,6 +5,10 @@
 from __future__ import annotations
 
 import argparse
+import fcntl
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from bench.api.load import require_wrk
 from bench.api.run import run as run_api
@@ -14,6 +18,7 @@ from bench.daily import run_daily
 from bench.page import PAGE, replaced, whole
 from bench.say import say
 from bench.scenarios import SCENARIOS
+from bench.venvs import RESULTS
 from tests.support.servers import ROOT
 
 API = "api"
@@ -32,6 +37,18 @@ def write(page: str) -> None:
     """Write docs/benchmarks.md."""
     PAGE.write_text(page)
     say(f"written: {PAGE.relative_to(ROOT)}")
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """Keep a second benchmark from running at the same time: each would measure the other."""
+    RESULTS.mkdir(parents=True, exist_ok=True)
+    with (RESULTS / ".lock").open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            sys.exit("bench: another benchmark runs; try again when it has ended.")
+        yield
 
 
 def measure(only: list[str], full: bool) -> None:
@@ -63,7 +80,8 @@ def main() -> None:
     if options.list:
         print_list()
     else:
-        measure(options.only or [], options.full)
+        with alone():
+            measure(options.only or [], options.full)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from bench.api.process import pinned_to
@@ -31,6 +31,7 @@ class Load:
     p99: float
     wrong: int
     late_p99: float = 0.0
+    statuses: dict[str, int] = field(default_factory=dict)  # 0 is no answer; wrk does not say
 
     @property
     def rate(self) -> float:

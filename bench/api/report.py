@@ -13,6 +13,7 @@ from bench.api.services import DOWN, FASTAPI, FLASK, GO, OURS, UNTRACED, Service
 
 PEERS = (FLASK, FASTAPI)
 MOST_TRACING_COSTS = 0.35
+SATURATED = 0.85  # of its core; a service that gets less at saturation is kept from it by something else
 SATURATION = """\
 | at saturation | requests/s | (least to most) | of its core | requests/s per core | CPU µs/request | p50 ms | p99 ms | peak MB |
 |---|--:|--:|--:|--:|--:|--:|--:|--:|
@@ -83,7 +84,8 @@ class Measured:
         if self.steady:
             kept = f"{self.steady.spans.received} of {self.steady.spans.expected} spans"
             text += f"; at {self.steady.rate:,.0f}: p99 {self.steady.p99 * 1e3:.1f} ms, {kept}"
-        return text
+        wrong = self.wrong + (self.steady.wrong if self.steady else 0)
+        return text + f"; {wrong} WRONG ANSWERS" * bool(wrong)
 
 
 Figure = Callable[[Measured], float]
@@ -95,6 +97,11 @@ class Row:
 
     service: Service
     rounds: tuple[Measured, ...]
+
+    @property
+    def core_share(self) -> float:
+        """How much of its core it used."""
+        return self.median(lambda each: each.rate * each.cpu)
 
     def median(self, figure: Figure) -> float:
         return median(figure(each) for each in self.rounds)
@@ -177,7 +184,7 @@ def saturation_cells(row: Row) -> Iterator[str]:
     yield row.service.name
     yield f"{row.rate:,.0f}"
     yield f"{min(rates):,.0f} to {max(rates):,.0f}"
-    yield f"{row.median(lambda each: each.rate * each.cpu):.0%}"
+    yield f"{row.core_share:.0%}"
     yield f"{row.per_core:,.0f}"
     yield f"{row.cpu * 1e6:,.0f}"
     yield milliseconds(row.median(lambda each: each.p50))
@@ -218,6 +225,7 @@ def reading(rows: Sequence[Row]) -> str:
         f"Go's net/http has {found[GO.key].per_core / ours.per_core:.1f} times our requests per second per core.",
         collector_down(ours, found[DOWN.key]),
         wrong_answers(rows),
+        disturbed(rows),
         punctual(rows),
     ]
     return "".join(f"- {line}\n" for line in lines if line)
@@ -240,11 +248,12 @@ def ahead(
 
 def tracing_costs(ours: Row, untraced: Row) -> str:
     """What tracing takes from the requests per second."""
-    cost = 1 - ours.rate / untraced.rate
+    cost, cpu = 1 - ours.rate / untraced.rate, ours.cpu - untraced.cpu
+    rates = f"{ours.rate:,.0f} with it, {untraced.rate:,.0f} without"
     return (
         f"Aim: tracing costs less than {MOST_TRACING_COSTS:.0%} of the requests per second. "
-        f"{verdict(cost < MOST_TRACING_COSTS)}: {cost:.1%} ({ours.rate:,.0f} with it, {untraced.rate:,.0f} without), which is "
-        f"{(ours.cpu - untraced.cpu) * 1e6:,.0f} µs of CPU for the {ours.service.spans} spans of a request."
+        f"{verdict(cost < MOST_TRACING_COSTS)}: {cost:.1%} ({rates}); per core {1 - ours.per_core / untraced.per_core:.1%}, "
+        f"which is {cpu * 1e6:,.0f} µs for the {ours.service.spans} spans of a request."
     )
 
 
@@ -280,6 +289,17 @@ def wrong_answers(rows: Sequence[Row]) -> str:
     """Who did not answer as the contract says."""
     wrong = [f"{row.service.name} {row.wrong}" for row in rows if row.wrong]
     return f"**Requests without an answer, or with a wrong one**: {'; '.join(wrong)}." if wrong else ""
+
+
+def disturbed(rows: Sequence[Row]) -> str:
+    """Whose core was not its own."""
+    short = [f"{row.service.name} {row.core_share:.0%}" for row in rows if row.core_share < SATURATED]
+    return (
+        f"**Not all of the core was used at saturation**: {'; '.join(short)}. Other work on this machine, or the load "
+        "generator, was in the way: of these, only CPU and memory mean anything."
+        if short
+        else ""
+    )
 
 
 def punctual(rows: Sequence[Row]) -> str:

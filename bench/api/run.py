@@ -103,6 +103,11 @@ class Bench:
         with self.running(service) as (process, name):
             warm_up = steady(program, process.port, rate, 1, self.cores.others)
             load = steady(program, process.port, rate, STEADY_SECONDS, self.cores.others)
+        if warm_up.wrong or load.wrong:
+            said = (self.folder / f"{name}.log").read_text(errors="replace")[-2000:]
+            say(
+                f"  {service.name}: answers {warm_up.statuses}, then {load.statuses} (0 is none); its log ends:\n{said}"
+            )
         return Steady(
             rate=rate,
             p50=load.p50,

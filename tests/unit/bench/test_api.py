@@ -128,6 +128,13 @@ def test_the_reading_says_what_others_lost() -> None:
     assert "Spans lost by others" not in reading(rows())
 
 
+def test_the_reading_says_whose_core_was_not_its_own() -> None:
+    spans = Spans(3000, 3000)
+    half = Measured(700, 0.5 / 700, 0.02, 0.03, 50_000_000, 0, spans, Steady(490, 0.01, 0.02, 0, 0, spans))
+    assert "at saturation**: Flask (gunicorn) 50%." in reading(rows(flask=Row(FLASK, (half,))))
+    assert "at saturation**" not in reading(rows())
+
+
 def test_every_line_of_a_table_has_the_columns_of_its_header() -> None:
     saturation, steady = (part.splitlines() for part in table(rows()).split("\n\n"))
     assert {line.count("|") for line in saturation} == {10}

@@ -34,7 +34,8 @@ type request struct {
 
 type outcome struct {
 	latencies []time.Duration
-	wrong     int // answers of another status than the contract's, or of none
+	wrong     int         // answers of another status than the contract's, or of none
+	statuses  map[int]int // how many answers of each status; 0 is none
 }
 
 type result struct {
@@ -44,6 +45,8 @@ type result struct {
 	P99      float64 `json:"p99"`
 	LateP99  float64 `json:"late_p99"`
 	Wrong    int     `json:"wrong"`
+
+	Statuses map[int]int `json:"statuses"`
 }
 
 // isBad: one request in ten is for a user that does not exist, as in mix.lua.
@@ -51,7 +54,7 @@ func isBad(number int) bool { return number%10 == 9 }
 
 // client answers requests from the queue one after another over one connection.
 func client(address string, queue <-chan request) outcome {
-	var found outcome
+	found := outcome{statuses: map[int]int{}}
 	var connection net.Conn
 	var answers *bufio.Reader
 	for next := range queue {
@@ -69,6 +72,7 @@ func client(address string, queue <-chan request) outcome {
 		if connection != nil {
 			got, reusable = exchange(connection, answers, address, id)
 		}
+		found.statuses[got]++
 		if got != status {
 			found.wrong++
 		}
@@ -159,11 +163,14 @@ func main() {
 	late := issue(queue, *rate, *duration)
 	clients.Wait()
 
-	found := result{Seconds: time.Since(start).Seconds()}
+	found := result{Seconds: time.Since(start).Seconds(), Statuses: map[int]int{}}
 	var latencies []time.Duration
 	for _, each := range outcomes {
 		latencies = append(latencies, each.latencies...)
 		found.Wrong += each.wrong
+		for status, count := range each.statuses {
+			found.Statuses[status] += count
+		}
 	}
 	slices.Sort(latencies)
 	slices.Sort(late)
