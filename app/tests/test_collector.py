@@ -117,7 +117,7 @@ def fill(api: Api, requests: int) -> None:
         for _dummy in range(requests // 4):
             assert api.get("/api/v1/users/b") == (200, b"")
 
-    clients = [threading.Thread(target=ask_some) for _ in range(4)]
+    clients = [threading.Thread(target=ask_some) for _client in range(4)]
     for client in clients:
         client.start()
     for client in clients:

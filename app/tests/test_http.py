@@ -144,7 +144,7 @@ def test_slow_clients_hold_nobody_up(start: Callable[..., Api]) -> None:
     with ExitStack() as stack:
         slow = [
             stack.enter_context(closing(socket.create_connection((HOST, api.port), timeout=20)))
-            for _ in range(1200)
+            for _client in range(1200)
         ]
         for client in slow:
             client.sendall(b"GET /api/v1/users/b HT")

@@ -15,6 +15,7 @@ from pathlib import Path
 from traced_api.server import STOP_SECONDS
 
 from app.tests.service import HOST, Api, handler
+from tests.support.servers import wait_for
 
 ROUTE = 'http_request_method="GET",http_response_status_code="200",http_route="/api/v1/users/<user_id>"'
 
@@ -69,10 +70,28 @@ def test_workers_end_with_their_parent(start: Callable[..., Api]) -> None:
         time.sleep(0.1)
 
 
+def test_what_a_killed_service_has_left_is_removed_and_what_another_one_counts_in_is_not(
+    start: Callable[..., Api],
+) -> None:
+    running, killed = start(), start()
+    folders = {
+        api: next(Path("/dev/shm").glob(f"traced-api-{api.process.pid}-*")) for api in (running, killed)
+    }
+    workers = killed.workers()
+    killed.process.kill()
+    killed.process.wait(5)
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), 20)
+    for folder in folders.values():
+        os.utime(folder, (0, 0))
+    assert start().stop() == 0
+    assert not folders[killed].exists()
+    assert folders[running].exists()
+    assert running.get("/api/v1/users/b") == (200, b"")
+
+
 def test_nothing_is_left_behind(start: Callable[..., Api]) -> None:
     api = start()
-    before = {path.name for path in Path("/dev/shm").glob("traced-api-*")}
-    assert before
+    pattern = f"traced-api-{api.process.pid}-*"
+    assert list(Path("/dev/shm").glob(pattern))
     assert api.stop() == 0
-    after = {path.name for path in Path("/dev/shm").glob("traced-api-*")}
-    assert after < before
+    assert not list(Path("/dev/shm").glob(pattern))

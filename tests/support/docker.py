@@ -73,9 +73,13 @@ def program(name: str, package: str) -> str:
 def docker() -> Iterator[Docker]:
     """The daemon that answers here, or else one of our own until the block ends."""
     usual = Docker()
-    if usual.answers():
-        yield usual
-        return
+    with ExitStack() as stack:
+        yield usual if usual.answers() else stack.enter_context(our_own())
+
+
+@contextmanager
+def our_own() -> Iterator[Docker]:
+    """A daemon of our own until the block ends."""
     command = [program("dockerd", "docker.io")]
     if os.geteuid() != 0:
         raise RuntimeError(

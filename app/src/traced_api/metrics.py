@@ -9,18 +9,21 @@ when it makes a counter whether that is shared.
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from wsgiref.simple_server import WSGIServer
 
 FOLDER_VARIABLE = "PROMETHEUS_MULTIPROC_DIR"  # prometheus_client's
 MEMORY = Path("/dev/shm")
 PREFIX = "traced-api-"
+JUST_MADE = 60  # seconds
 
 # OpenTelemetry's advice for http.server.request.duration, in seconds.
 BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10)
@@ -43,14 +46,27 @@ def shared() -> Iterator[None]:
         raise FolderError(
             f"no folder for the metrics: {error.strerror}; set TMPDIR to one that can be written"
         ) from None
-    for left in Path(folder).parent.glob(f"{PREFIX}*"):
-        if not Path("/proc", left.name.split("-")[2]).exists():  # of a service that was killed
-            shutil.rmtree(left, ignore_errors=True)
+    fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)  # until the last of our processes has ended
+    _sweep(Path(folder).parent)
     os.environ[FOLDER_VARIABLE] = folder
     try:
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(parent: Path) -> None:
+    """Remove what services have left that were killed: nobody holds it, and it is not just being made."""
+    for left in parent.glob(f"{PREFIX}*"):
+        with suppress(OSError):
+            if time.time() - left.stat().st_mtime < JUST_MADE:
+                continue
+            handle = os.open(left, os.O_RDONLY)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                shutil.rmtree(left)
+            finally:
+                os.close(handle)
 
 
 def serve(host: str, port: int) -> WSGIServer:
