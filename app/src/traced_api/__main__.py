@@ -33,12 +33,18 @@ def main() -> int:
     except metrics.FolderError as error:
         return _refuse(CANNOT_START, [str(error)])
     finally:
-        for number in END:
-            signal.signal(number, signal.SIG_IGN)  # a second one must not make a failure of a clean end
+        _heed_no_more()
 
 
 def _end(_number: int, _frame: FrameType | None) -> None:
+    _heed_no_more()
     raise SystemExit(0)
+
+
+def _heed_no_more() -> None:
+    """A second signal must not make a failure of a clean end."""
+    for number in END:
+        signal.signal(number, signal.SIG_IGN)
 
 
 def _run(settings: config.Config) -> int:

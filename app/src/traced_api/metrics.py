@@ -46,10 +46,10 @@ def shared() -> Iterator[None]:
         raise FolderError(
             f"no folder for the metrics: {error.strerror}; set TMPDIR to one that can be written"
         ) from None
-    fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)  # until the last of our processes has ended
-    _sweep(Path(folder).parent)
-    os.environ[FOLDER_VARIABLE] = folder
     try:
+        fcntl.flock(os.open(folder, os.O_RDONLY), fcntl.LOCK_EX)  # until the last of our processes has ended
+        _sweep(Path(folder).parent)
+        os.environ[FOLDER_VARIABLE] = folder
         yield
     finally:
         shutil.rmtree(folder, ignore_errors=True)
