@@ -28,7 +28,7 @@ test-servers:  ## run the integration tests on the further servers, and those of
 	@bin/bootstrap --dev
 	@bin/test --servers $(ARGS)
 
-bench:  ## measure a daily pass and the API against others (20 minutes), write docs/benchmarks.md
+bench:  ## measure a daily pass and the API against others (40 minutes), write docs/benchmarks.md
 	@bin/bootstrap --bench
 	@PYTHONPATH=.:collections .venv/bin/python -m bench $(ARGS)
 
