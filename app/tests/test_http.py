@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import ExitStack, closing
 
 import pytest
+from traced_api.server import HEADERS_WITHIN
 
 from app.tests.service import HOST, Api, handler
 
@@ -153,8 +154,8 @@ def test_slow_clients_hold_nobody_up(start: Callable[..., Api]) -> None:
             began = time.monotonic()
             assert api.get("/api/v1/users/b") == (200, b"")
             durations.append(time.monotonic() - began)
-        assert statistics.median(durations) < 0.1
-        assert max(durations) < 2
+        assert statistics.median(durations) < 1
+        assert max(durations) < HEADERS_WITHIN - 1, "a request has waited until slow clients were sent away"
         assert slow[0].recv(100) == b""  # ended by the server, after HEADERS_WITHIN
 
 
