@@ -64,10 +64,7 @@ def test_workers_end_with_their_parent(start: Callable[..., Api]) -> None:
         time.sleep(0.5)
         api.process.kill()
         api.process.wait(5)
-    deadline = time.monotonic() + STOP_SECONDS + 5
-    while any(Path(f"/proc/{pid}").exists() for pid in workers):
-        assert time.monotonic() < deadline
-        time.sleep(0.1)
+        wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in workers), STOP_SECONDS + 5)
 
 
 def test_what_a_killed_service_has_left_is_removed_and_what_another_one_counts_in_is_not(

@@ -111,9 +111,7 @@ class _Worker:
     def run(self, *arguments: Any) -> None:
         """Serve until told to end."""
         for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(
-                number, signal.SIG_DFL
-            )  # not the first process's, until granian sets the worker's own
+            signal.signal(number, signal.SIG_DFL)  # the first process's would not end this one
         if self._shown:
             self._shown.socket.close()  # it is the first process that shows the metrics
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
