@@ -10,6 +10,7 @@ from wsgiref.util import setup_testing_defaults
 import pytest
 from bottle import Bottle
 from opentelemetry import baggage
+from prometheus_client import REGISTRY
 from traced_api import tracing
 from traced_api.middleware import Environ, StartResponse, observed
 
@@ -228,6 +229,8 @@ def test_an_application_that_fails_after_its_first_words_is_a_500() -> None:
     )
     assert b"".join(answer) == b""
     assert told == [("200 OK", False), ("500 Internal Server Error", True)]
+    labels = {"http_request_method": "GET", "http_route": "", "http_response_status_code": "500"}
+    assert REGISTRY.get_sample_value("http_server_request_duration_seconds_count", labels) == 1
 
 
 def test_without_tracing_there_are_no_spans_and_the_rest_is_the_same(start: Callable[..., Api]) -> None:
