@@ -16,7 +16,7 @@ from bench.api.services import SERVICES
 from bench.competitors import COMPETITORS
 from bench.daily import run_daily
 from bench.page import PAGE, replaced, whole
-from bench.say import say
+from bench.say import BenchmarkError, say
 from bench.scenarios import SCENARIOS
 from bench.venvs import RESULTS
 from tests.support.servers import ROOT
@@ -80,8 +80,11 @@ def main() -> None:
     if options.list:
         print_list()
     else:
-        with alone():
-            measure(options.only or [], options.full)
+        try:
+            with alone():
+                measure(options.only or [], options.full)
+        except BenchmarkError as failed:
+            sys.exit(f"bench: {failed}")
 
 
 if __name__ == "__main__":
