@@ -19,14 +19,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.servers import free_port
+
 SOURCE = Path(__file__).parents[1] / "src"
 HOST = "127.0.0.1"
 Span = dict[str, Any]
-
-
-def free_port() -> int:
-    with closing(socket.create_server((HOST, 0))) as probe:
-        return int(probe.getsockname()[1])
 
 
 def process_environment(settings: Mapping[str, str]) -> dict[str, str]:

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 
-from app.tests.service import HOST, Api, free_port
-from tests.support.servers import Jaeger, all_in_one, wait_for
+from app.tests.service import HOST, Api
+from tests.support.servers import Jaeger, all_in_one, free_port, wait_for
 
 
 @pytest.fixture(scope="module")

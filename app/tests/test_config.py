@@ -13,7 +13,8 @@ from contextlib import closing
 import pytest
 from traced_api.config import Config, ConfigError, from_environment
 
-from app.tests.service import HOST, Api, free_port, process_environment
+from app.tests.service import HOST, Api, process_environment
+from tests.support.servers import free_port
 
 COMPLETE = {
     "HOST": "0.0.0.0",

@@ -18,8 +18,8 @@ from pathlib import Path
 import pytest
 from traced_api.server import FLUSH_SECONDS, STOP_SECONDS
 
-from app.tests.service import HOST, Api, free_port, handler, process_environment
-from tests.support.servers import wait_for
+from app.tests.service import HOST, Api, handler, process_environment
+from tests.support.servers import free_port, wait_for
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])

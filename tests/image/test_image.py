@@ -19,7 +19,7 @@ from tests.support.servers import ROOT, wait_for
 
 USER = 65532
 MEGABYTES_AT_MOST = 150  # of the application's own layers
-STOP_SECONDS = 12.0  # requests 5 s, spans 5 s (README.md), and the daemon's own time
+STOP_SECONDS = 12.0  # 10 s (README.md), and the daemon's own time
 # What has no place in an image that only runs: what builds, installs, or was left over by that.
 TOOLS = re.compile(
     r"(^|/)(pip|setuptools|wheel|wheels|tools|build|\.cache|gcc|cc|ld|make)(/|$|-[0-9].*\.dist-info)|\.(whl|[ch])$"

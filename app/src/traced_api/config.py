@@ -108,10 +108,8 @@ def _first(environ: Mapping[str, str], names: Sequence[str]) -> str:
 def _problems(values: Mapping[str, str], environ: Mapping[str, str]) -> Iterator[str]:
     right = True
     for name, (is_right, rule) in _RULES.items():
-        value = values[name] if name in values else environ.get(name, "")
-        if name not in values and not value:
-            continue
-        if not is_right(value):
+        value = values.get(name, environ.get(name, ""))
+        if (value or name in values) and not is_right(value):
             right = False
             told = next((other for other in _SAME.get(name, ()) if environ.get(other)), name)
             yield f"{told} {_shown(value)}: it must be {rule}"
