@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help site test test-servers bench down clean-data status lock
+.PHONY: help site test test-servers test-kubernetes bench down clean-data status lock
 
 # Folder of all that the local inventory writes; the same as tracestack_home in inventories/local.
 HOME_DIR ?= .local
@@ -27,6 +27,10 @@ test:  ## set everything up and run the tests
 test-servers:  ## run the integration tests on the further servers, and those of TLS and users
 	@bin/bootstrap --dev
 	@bin/test --servers $(ARGS)
+
+test-kubernetes:  ## run the tests on a real Kubernetes cluster of this machine (root; builds it at the first run)
+	@bin/bootstrap --kubernetes
+	@bin/test --kubernetes $(ARGS)
 
 bench:  ## measure a daily pass and the API against others (40 minutes), write docs/benchmarks.md
 	@bin/bootstrap --bench

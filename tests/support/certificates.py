@@ -29,11 +29,18 @@ class Authority:
         self.path = folder / f"{name}.pem"
         self.path.write_bytes(self.certificate.public_bytes(serialization.Encoding.PEM))
 
-    def issue(self, name: str, addresses: tuple[str, ...] = (), hosts: tuple[str, ...] = ()) -> Path:
-        """A certificate for this common name. Its private key is beside it, see key_of()."""
+    def issue(
+        self,
+        name: str,
+        addresses: tuple[str, ...] = (),
+        hosts: tuple[str, ...] = (),
+        *,
+        subject: x509.Name | None = None,
+    ) -> Path:
+        """A certificate for this subject, by default this common name. Its private key is beside it, see key_of()."""
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]
-        builder = self._builder(common_name(name), key).add_extension(
+        builder = self._builder(subject or common_name(name), key).add_extension(
             x509.ExtendedKeyUsage(usages), critical=False
         )
         if addresses or hosts:

@@ -111,6 +111,7 @@ def daemon(command: list[str], data: Path, run: Path) -> Iterator[Docker]:
         "iptables": False,
         "ip-forward": False,
         "ip-masq": False,
+        "insecure-registries": [REGISTRY],
     }
     (run / "daemon.json").write_text(json.dumps(settings))
     command = [*alone(), *command, "--config-file", str(run / "daemon.json")]

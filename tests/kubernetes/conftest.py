@@ -1,0 +1,68 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The cluster, started once for all tests, and what they need on it."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from tests.support.kubernetes import Cluster
+from tests.support.kubernetes import cluster as running_cluster
+from tests.support.servers import ROOT, Elasticsearch, elasticsearch, memory_folder
+
+
+@pytest.fixture(scope="session")
+def cluster() -> Iterator[Cluster]:
+    """A real cluster: one of our own, or the one that TRACESTACK_TEST_CLUSTER names."""
+    with running_cluster() as running:
+        yield running
+
+
+@pytest.fixture
+def namespace(cluster: Cluster) -> Iterator[str]:
+    """A fresh namespace."""
+    name = f"test-{uuid.uuid4().hex[:8]}"
+    cluster.kubectl("create", "namespace", name)
+    yield name
+    cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def one_es() -> Iterator[Elasticsearch]:
+    """A real Elasticsearch, on the loopback interface as always."""
+    with memory_folder() as folder, elasticsearch(folder) as running:
+        yield running
+
+
+@pytest.fixture
+def es(one_es: Elasticsearch) -> Elasticsearch:
+    """It, empty."""
+    one_es.wipe()
+    return one_es
+
+
+@pytest.fixture
+def es_for_pods(cluster: Cluster, es: Elasticsearch) -> Iterator[str]:
+    """The URL by which pods reach it, without the role elasticsearch_exposure."""
+    port = urlsplit(es.url).port
+    assert port
+    with cluster.exposed(port, port) as address:
+        yield f"http://host.minikube.internal:{address.rpartition(':')[2]}"
+
+
+@pytest.fixture(scope="session")
+def shared_manifests() -> Path:
+    """The folder of cert-manager's and the operator's own manifests, which are not in this repository."""
+    shared = Path(os.environ.get("TRACESTACK_SHARED") or ROOT.parent / "shared")
+    folder = (shared if shared.is_dir() else Path("/work/shared")) / "manifests"
+    if not folder.is_dir():
+        pytest.skip(
+            f"The upstream manifests are not in {shared}/manifests: put them there, or name the folder above in TRACESTACK_SHARED."
+        )
+    return folder

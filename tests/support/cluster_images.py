@@ -1,0 +1,106 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The images that the test cluster can be given. No registry is asked for one: all are made on this machine."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests.support.archives import archive
+from tests.support.docker import docker, program
+from tests.support.go_programs import CERT_MANAGER, COREDNS, JAEGER2
+from tests.support.image import APP, Builder, base_image, wheelhouse
+from tests.support.servers import jaeger_programs
+
+BUSYBOX = "busybox:1.35"
+TRACED_API = "tracestack-test/traced-api:1"
+TOOLS = ("sh", "cat", "echo", "ls", "id", "sleep", "wget", "nslookup", "nc", "httpd", "ip", "env", "true")
+
+
+@contextmanager
+def archives(name: str) -> Iterator[list[Path]]:
+    """The archives of the images of this name, until the block ends."""
+    with tempfile.TemporaryDirectory(prefix="tracestack-images-") as folder:
+        yield IMAGES[name](Path(folder))
+
+
+def node(folder: Path) -> list[Path]:
+    """What every cluster needs, and a busybox for tests."""
+    busybox = Path(program("busybox", "busybox-static"))
+    tools = {f"/bin/{tool}": "busybox" for tool in TOOLS}
+    files: dict[str, Path | str] = {"/bin/busybox": busybox, **tools}
+    pause = ["/bin/busybox", "sh", "-c", "trap exit TERM INT; while :; do sleep 86400 & wait; done"]
+    coredns = COREDNS.build()
+    return [
+        archive(folder / "busybox.tar", BUSYBOX, files, command=["sh"]),
+        archive(folder / "pause.tar", "registry.k8s.io/pause:3.9", files, entrypoint=pause),
+        archive(
+            folder / "coredns.tar", "registry.k8s.io/coredns/coredns:v1.10.1", {"/coredns": coredns}, entrypoint=["/coredns"]
+        ),
+    ]
+
+
+def cert_manager(folder: Path) -> list[Path]:
+    """The three of cert-manager v1.6.1."""
+    binary = CERT_MANAGER.build()
+    return [
+        archive(
+            folder / f"{part}.tar",
+            f"quay.io/jetstack/cert-manager-{part}:v1.6.1",
+            {f"/{part}": binary},
+            entrypoint=[f"/{part}"],
+            user="1000",
+        )
+        for part in ("controller", "webhook", "cainjector")
+    ]
+
+
+def jaeger(folder: Path) -> list[Path]:
+    """Collector and query of Jaeger v1.57.0, called as Jaeger's own images are."""
+    programs = jaeger_programs("collector", "query")
+    return [
+        archive(
+            folder / f"{part}.tar",
+            f"jaegertracing/jaeger-{part}:1.57",
+            {f"/go/bin/{part}-linux": programs / part},
+            entrypoint=[f"/go/bin/{part}-linux"],
+            user="10001",
+        )
+        for part in ("collector", "query")
+    ]
+
+
+def jaeger2(folder: Path) -> list[Path]:
+    """Jaeger v2: module version v1.65.0 is release 2.2.0."""
+    files: dict[str, Path | str] = {"/cmd/jaeger/jaeger-linux": JAEGER2.build()}
+    return [
+        archive(
+            folder / "jaeger.tar", "jaegertracing/jaeger:2.2.0", files, entrypoint=["/cmd/jaeger/jaeger-linux"], user="10001"
+        )
+    ]
+
+
+def traced_api(folder: Path) -> list[Path]:
+    """The image of app/Dockerfile, built by Docker."""
+    target = folder / "traced-api.tar"
+    with docker() as daemon:
+        base = base_image(daemon)
+        version = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
+        python = daemon("run", "--rm", "--network", "none", base, "python3", "-c", version)
+        built = Builder(daemon, base, wheelhouse(APP, python), folder).build("traced-api")
+        daemon("tag", built, TRACED_API)
+        daemon("save", "--output", str(target), TRACED_API)
+        daemon("rmi", "--force", built, TRACED_API, base)
+    return [target]
+
+
+IMAGES: dict[str, Callable[[Path], list[Path]]] = {
+    "node": node,
+    "cert-manager": cert_manager,
+    "jaeger": jaeger,
+    "jaeger2": jaeger2,
+    "traced-api": traced_api,
+}
