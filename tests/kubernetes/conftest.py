@@ -66,3 +66,8 @@ def shared_manifests() -> Path:
             f"The upstream manifests are not in {shared}/manifests: put them there, or name the folder above in TRACESTACK_SHARED."
         )
     return folder
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests that start a cluster of their own come first: one at a time, and ours runs to the end."""
+    items.sort(key=lambda item: "cluster" in getattr(item, "fixturenames", ()))

@@ -27,11 +27,15 @@ def archives(name: str) -> Iterator[list[Path]]:
         yield IMAGES[name](Path(folder))
 
 
+def tools() -> dict[str, Path | str]:
+    """A shell and what goes with it, as in images that are made on Alpine."""
+    links = {f"/bin/{tool}": "busybox" for tool in TOOLS}
+    return {"/bin/busybox": Path(program("busybox", "busybox-static")), **links}
+
+
 def node(folder: Path) -> list[Path]:
     """What every cluster needs, and a busybox for tests."""
-    busybox = Path(program("busybox", "busybox-static"))
-    tools = {f"/bin/{tool}": "busybox" for tool in TOOLS}
-    files: dict[str, Path | str] = {"/bin/busybox": busybox, **tools}
+    files = tools()
     pause = ["/bin/busybox", "sh", "-c", "trap exit TERM INT; while :; do sleep 86400 & wait; done"]
     coredns = COREDNS.build()
     return [
@@ -65,7 +69,7 @@ def jaeger(folder: Path) -> list[Path]:
         archive(
             folder / f"{part}.tar",
             f"jaegertracing/jaeger-{part}:1.57",
-            {f"/go/bin/{part}-linux": programs / part},
+            {f"/go/bin/{part}-linux": programs / part, **tools()},
             entrypoint=[f"/go/bin/{part}-linux"],
             user="10001",
         )
@@ -75,7 +79,7 @@ def jaeger(folder: Path) -> list[Path]:
 
 def jaeger2(folder: Path) -> list[Path]:
     """Jaeger v2: module version v1.65.0 is release 2.2.0."""
-    files: dict[str, Path | str] = {"/cmd/jaeger/jaeger-linux": JAEGER2.build()}
+    files: dict[str, Path | str] = {"/cmd/jaeger/jaeger-linux": JAEGER2.build(), **tools()}
     return [
         archive(
             folder / "jaeger.tar", "jaegertracing/jaeger:2.2.0", files, entrypoint=["/cmd/jaeger/jaeger-linux"], user="10001"

@@ -103,11 +103,33 @@ class Cluster:
         for archive in archives:
             self.inside(*self._ctr(), "images", "import", str(archive.resolve()))
 
+    def push(self, image: str, name: str, user: str, password: str) -> None:
+        """Put an image that the node has into a registry, under this name, and forget the name again."""
+        source = image if "/" in image else f"docker.io/library/{image}"
+        self.inside(*self._ctr(), "images", "tag", source, name)
+        self.inside(*self._ctr(), "images", "push", "--plain-http", f"--user={user}:{password}", name)
+        self.inside(*self._ctr(), "images", "remove", name)
+
     def inside(self, *command: str) -> str:
         """Run a command in the node; what it printed."""
         done = self._run_inside(command)
         assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr}"
         return done.stdout.strip()
+
+    @contextmanager
+    def forwarded(self, namespace: str, target: str, *ports: str) -> Iterator[None]:
+        """Keep kubectl's port-forward running until the block ends."""
+        command = [str(self.programs / "kubectl"), f"--kubeconfig={self.kubeconfig}", "port-forward"]
+        command += [f"--namespace={namespace}", target, *ports]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE)
+        try:
+            assert process.stdout
+            for _port in ports:
+                assert process.stdout.readline(), f"no port-forward to {target}"
+            yield
+        finally:
+            stop(process)
+            process.communicate()
 
     @contextmanager
     def exposed(self, local_port: int, port: int) -> Iterator[str]:
@@ -167,14 +189,16 @@ class Cluster:
         self._drop_lock()
         LOCK.parent.mkdir(parents=True, exist_ok=True)
         self.lock = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        try:
-            fcntl.flock(self.lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        end = time.monotonic() + 5  # one that has just ended may have it for another moment
+        while not _locks(self.lock):
+            if time.monotonic() < end:
+                time.sleep(0.1)
+                continue
             where = LOCK.read_text()
             raise RuntimeError(
                 f"A test cluster runs on this machine already; its files are in {where}. Use it, with "
                 f"TRACESTACK_TEST_CLUSTER={where}, or end it: python -m tests.support.kubernetes down."
-            ) from None
+            )
         os.truncate(self.lock, 0)
         os.write(self.lock, bytes(self.folder))
 
@@ -305,6 +329,15 @@ def cluster(*images: str) -> Iterator[Cluster]:
         yield own
     finally:
         own.stop()
+
+
+def _locks(file: int) -> bool:
+    """Lock this file, if nobody else has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
 
 
 def _environment() -> dict[str, str]:

@@ -1,3 +1,7 @@
+// SPDX-FileCopyrightText: 2026 tracestack contributors
+// SPDX-License-Identifier: GPL-3.0-or-later
+
+// Jaeger 2.2.0, which is version 1.65.0 of the module. A replace directive keeps `go install` from building it.
 module tracestack.jaeger/jaeger2
 
 go 1.24.0
