@@ -31,7 +31,9 @@ time.sleep(600)
 def stopped(tmp_path: Path) -> Iterator[Cluster]:
     """A cluster that was not started yet."""
     if "TRACESTACK_TEST_CLUSTER" in os.environ:
-        pytest.skip("This test starts a cluster, and TRACESTACK_TEST_CLUSTER names one that runs: one at a time.")
+        pytest.skip(
+            "This test starts a cluster, and TRACESTACK_TEST_CLUSTER names one that runs: one at a time."
+        )
     mine = Cluster(tmp_path / "run")
     yield mine
     mine.stop()

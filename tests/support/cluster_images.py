@@ -42,7 +42,10 @@ def node(folder: Path) -> list[Path]:
         archive(folder / "busybox.tar", BUSYBOX, files, command=["sh"]),
         archive(folder / "pause.tar", "registry.k8s.io/pause:3.9", files, entrypoint=pause),
         archive(
-            folder / "coredns.tar", "registry.k8s.io/coredns/coredns:v1.10.1", {"/coredns": coredns}, entrypoint=["/coredns"]
+            folder / "coredns.tar",
+            "registry.k8s.io/coredns/coredns:v1.10.1",
+            {"/coredns": coredns},
+            entrypoint=["/coredns"],
         ),
     ]
 
@@ -62,19 +65,24 @@ def cert_manager(folder: Path) -> list[Path]:
     ]
 
 
-def jaeger(folder: Path) -> list[Path]:
-    """Collector and query of Jaeger v1.57.0, called as Jaeger's own images are."""
-    programs = jaeger_programs("collector", "query")
-    return [
-        archive(
-            folder / f"{part}.tar",
-            f"jaegertracing/jaeger-{part}:1.57",
-            {f"/go/bin/{part}-linux": programs / part, **tools()},
-            entrypoint=[f"/go/bin/{part}-linux"],
-            user="10001",
+def jaeger(folder: Path, *names: str) -> list[Path]:
+    """Programs of Jaeger v1.57.0, called as Jaeger's own images call them: collector and query, if not told otherwise."""
+    made = []
+    for name in names or ("collector", "query"):
+        binary = jaeger_programs(name) / name
+        image = name if name == "all-in-one" else f"jaeger-{name}"
+        entrypoint = [f"/go/bin/{name}-linux"]
+        files: dict[str, Path | str] = {entrypoint[0]: binary, **tools()}
+        target = folder / f"{name}.tar"
+        made.append(
+            archive(target, f"jaegertracing/{image}:1.57", files, entrypoint=entrypoint, user="10001")
         )
-        for part in ("collector", "query")
-    ]
+    return made
+
+
+def jaeger_rest(folder: Path) -> list[Path]:
+    """All-in-one and the index tools of Jaeger v1.57.0."""
+    return jaeger(folder, "all-in-one", "es-rollover", "es-index-cleaner")
 
 
 def jaeger2(folder: Path) -> list[Path]:
@@ -82,7 +90,11 @@ def jaeger2(folder: Path) -> list[Path]:
     files: dict[str, Path | str] = {"/cmd/jaeger/jaeger-linux": JAEGER2.build(), **tools()}
     return [
         archive(
-            folder / "jaeger.tar", "jaegertracing/jaeger:2.2.0", files, entrypoint=["/cmd/jaeger/jaeger-linux"], user="10001"
+            folder / "jaeger.tar",
+            "jaegertracing/jaeger:2.2.0",
+            files,
+            entrypoint=["/cmd/jaeger/jaeger-linux"],
+            user="10001",
         )
     ]
 
@@ -105,6 +117,7 @@ IMAGES: dict[str, Callable[[Path], list[Path]]] = {
     "node": node,
     "cert-manager": cert_manager,
     "jaeger": jaeger,
+    "jaeger-rest": jaeger_rest,
     "jaeger2": jaeger2,
     "traced-api": traced_api,
 }

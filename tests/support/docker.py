@@ -22,6 +22,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.kubernetes_parts import REGISTRY
 from tests.support.servers import ROOT, free_port, stop, wait_for
 
 FOLDER = ROOT / ".local" / "image"

@@ -169,7 +169,9 @@ class Cluster:
             parts.settings(self.folder)
             self._power_on("node", tied=tied)
             self.kubectl("apply", f"--filename={MODULES / 'coredns.yaml'}")
-            self.kubectl("rollout", "status", "--namespace=kube-system", "deployment/coredns", "--timeout=120s")
+            self.kubectl(
+                "rollout", "status", "--namespace=kube-system", "deployment/coredns", "--timeout=120s"
+            )
         except BaseException:
             self.stop()
             raise
@@ -222,9 +224,19 @@ class Cluster:
             parts.api_server(self.programs, self.folder),
         ):
             running |= self._start(command)
-        _wait("containerd", running, self.folder, lambda: self._run_inside([*self._ctr(), "version"]).returncode == 0)
+        _wait(
+            "containerd",
+            running,
+            self.folder,
+            lambda: self._run_inside([*self._ctr(), "version"]).returncode == 0,
+        )
         self.images(*images)
-        _wait("kube-apiserver", running, self.folder, lambda: self.attempt("get", "--raw=/readyz").returncode == 0)
+        _wait(
+            "kube-apiserver",
+            running,
+            self.folder,
+            lambda: self.attempt("get", "--raw=/readyz").returncode == 0,
+        )
         for command in parts.clients(self.programs, self.folder):
             running |= self._start(command)
         _wait("kubelet", running, self.folder, self._is_ready)
@@ -259,7 +271,9 @@ class Cluster:
         end = time.monotonic() + 30
         while self._pid() or Path("/sys/class/net", WIRE).exists():
             if time.monotonic() > end:
-                raise RuntimeError(f"The test cluster, process {pid} and its children, did not end within 30 s.")
+                raise RuntimeError(
+                    f"The test cluster, process {pid} and its children, did not end within 30 s."
+                )
             time.sleep(0.1)
         (self.folder / "pid").unlink(missing_ok=True)
 
@@ -355,7 +369,9 @@ def _wait(
             culprit = ended[0] if ended else name
             log = (folder / "logs" / f"{culprit}.log").read_text(errors="replace").splitlines()
             what = "ended" if ended else "was not ready within 120 s"
-            raise RuntimeError("\n".join([f"The test cluster did not start: {culprit} {what}. It said:", *log[-15:]]))
+            raise RuntimeError(
+                "\n".join([f"The test cluster did not start: {culprit} {what}. It said:", *log[-15:]])
+            )
         time.sleep(0.2)
 
 
@@ -408,11 +424,15 @@ def _remove_cgroup(folder: Path) -> None:
 
 def main() -> None:
     """Read the command line and do what it asks for."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     names = [name for name in cluster_images.IMAGES if name != "node"]
     for name in ("up", "images"):
-        commands.add_parser(name).add_argument("names", nargs="*" if name == "up" else "+", choices=[*names, []])
+        commands.add_parser(name).add_argument(
+            "names", nargs="*" if name == "up" else "+", choices=[*names, []]
+        )
     commands.add_parser("load").add_argument("archives", nargs="+", type=Path)
     commands.add_parser("restart")
     commands.add_parser("down")
@@ -421,7 +441,9 @@ def main() -> None:
     if options.command == "up":
         mine.start(tied=False)
         mine.images(*options.names)
-        print(f"export KUBECONFIG={mine.kubeconfig} PATH={mine.programs}:$PATH TRACESTACK_TEST_CLUSTER={mine.folder}")
+        print(
+            f"export KUBECONFIG={mine.kubeconfig} PATH={mine.programs}:$PATH TRACESTACK_TEST_CLUSTER={mine.folder}"
+        )
     elif options.command == "down":
         mine.stop()
     elif not mine.is_running():
