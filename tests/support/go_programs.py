@@ -91,4 +91,4 @@ CERT_MANAGER = Module(
     "cert-manager", variables={"github.com/jetstack/cert-manager/pkg/util.AppVersion": "v1.6.1"}
 )
 JAEGER2 = Module("jaeger2", package="github.com/jaegertracing/jaeger/cmd/jaeger")
-REGISTRY = Module("registry", package="github.com/distribution/distribution/v3/cmd/registry")
+REGISTRY = Module("registry")

@@ -154,7 +154,7 @@ class Cluster:
         for name, package in NEEDED.items():
             program(name, package)
         self._take_lock()
-        if not self._pid() and (interface := _holder(parts.HOST_ADDRESS)):
+        if interface := _holder(parts.HOST_ADDRESS):
             raise RuntimeError(
                 f"{parts.HOST_ADDRESS} is the address of {interface} on this machine: stop the Minikube that runs here."
             )
@@ -177,8 +177,9 @@ class Cluster:
             raise
 
     def stop(self) -> None:
-        """End every process of it; remove its network, cgroups and files."""
+        """End every process of it; remove its network, cgroups and files. What another cluster has stays."""
         self._power_off()
+        self._take_lock()
         self._remove()
         self._drop_lock()
 
@@ -191,8 +192,9 @@ class Cluster:
         self._drop_lock()
         LOCK.parent.mkdir(parents=True, exist_ok=True)
         self.lock = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
-        end = time.monotonic() + 5  # one that has just ended may have it for another moment
-        while not _locks(self.lock):
+        wire = Path("/sys/class/net", WIRE)
+        end = time.monotonic() + 5  # one that has just ended may have either for another moment
+        while not _locks(self.lock) or wire.exists():
             if time.monotonic() < end:
                 time.sleep(0.1)
                 continue
@@ -266,8 +268,9 @@ class Cluster:
 
     def _power_off(self) -> None:
         pid = self._pid()
-        if pid:
-            os.kill(pid, signal.SIGKILL)
+        if not pid:
+            return
+        os.kill(pid, signal.SIGKILL)
         end = time.monotonic() + 30
         while self._pid() or Path("/sys/class/net", WIRE).exists():
             if time.monotonic() > end:
@@ -275,10 +278,10 @@ class Cluster:
                     f"The test cluster, process {pid} and its children, did not end within 30 s."
                 )
             time.sleep(0.1)
-        (self.folder / "pid").unlink(missing_ok=True)
+        (self.folder / "pid").unlink()
 
     def _remove(self) -> None:
-        self._power_off()
+        """Remove what its processes leave when they end, whoever ended them."""
         for controller in _controllers():
             _remove_cgroup(controller / parts.CGROUP)
         for place in map(Path, FIXED):

@@ -69,7 +69,7 @@ def settings(folder: Path) -> None:
     (folder / "containerd.toml").write_text(CONTAINERD.format(folder=folder))
     registry = folder / "registries" / REGISTRY
     registry.mkdir(parents=True)
-    (registry / "hosts.toml").write_text(f'server = "http://{REGISTRY}"\n')
+    (registry / "hosts.toml").write_text(f'[host."http://{REGISTRY}"]\ncapabilities = ["pull", "resolve"]\n')
     network = folder / "network"
     network.mkdir()
     (network / "bridge.conflist").write_text(json.dumps(NETWORK))

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import urllib.error
 import urllib.request
@@ -56,7 +57,8 @@ def registry(folder: Path, user: str = "tracestack", password: str = "only-for-t
     running = Registry(ADDRESS, user, password)
     with (folder / "registry.log").open("wb") as log:
         command = [str(REGISTRY.build()), "serve", str(folder / "settings.yml")]
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        variables = {**os.environ, "OTEL_TRACES_EXPORTER": "none"}
+        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=variables)
     try:
         wait_for(lambda: process.poll() is not None or running.answers())
         assert process.poll() is None, (folder / "registry.log").read_text()
