@@ -428,7 +428,9 @@ def _remove_cgroup(folder: Path) -> None:
 def main() -> None:
     """Read the command line and do what it asks for."""
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m tests.support.kubernetes",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     names = [name for name in cluster_images.IMAGES if name != "node"]
