@@ -59,11 +59,12 @@ def es_for_pods(cluster: Cluster, es: Elasticsearch) -> Iterator[str]:
 @pytest.fixture(scope="session")
 def shared_manifests() -> Path:
     """The folder of cert-manager's and the operator's own manifests, which are not in this repository."""
-    shared = Path(os.environ.get("TRACESTACK_SHARED") or ROOT.parent / "shared")
-    folder = (shared if shared.is_dir() else Path("/work/shared")) / "manifests"
-    if not folder.is_dir():
+    named = os.environ.get("TRACESTACK_SHARED")
+    places = [Path(named)] if named else [ROOT.parent / "shared", Path("/work/shared")]
+    folder = next((place / "manifests" for place in places if (place / "manifests").is_dir()), None)
+    if folder is None:
         pytest.skip(
-            f"The upstream manifests are not in {shared}/manifests: put them there, or name the folder above in TRACESTACK_SHARED."
+            f"The upstream manifests are not in {places[0]}/manifests: put them there, or name the folder above in TRACESTACK_SHARED."
         )
     return folder
 

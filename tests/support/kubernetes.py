@@ -71,6 +71,7 @@ class Cluster:
         self.folder = folder.resolve()  # runc wants no link in its paths
         self.kubeconfig = self.folder / "kubeconfig"
         self.lock = -1
+        self.given: set[str] = set()
 
     @property
     def programs(self) -> Path:
@@ -93,10 +94,12 @@ class Cluster:
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
     def images(self, *names: str) -> None:
-        """Give the node these images (cluster_images.IMAGES), built if need be."""
+        """Give the node these images (cluster_images.IMAGES), built if need be. What we gave before, it has."""
         for name in names:
-            with cluster_images.archives(name) as archives:
-                self.load(*archives)
+            if name not in self.given:
+                with cluster_images.archives(name) as archives:
+                    self.load(*archives)
+                self.given.add(name)
 
     def load(self, *archives: Path) -> None:
         """Give the node the images of these archives of docker save."""
