@@ -23,11 +23,12 @@ import json
 import os
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -35,7 +36,7 @@ from tests.support import cluster_images
 from tests.support import kubernetes_parts as parts
 from tests.support.docker import PATHS, program
 from tests.support.go_programs import KUBERNETES, MODULES
-from tests.support.servers import ROOT, stop
+from tests.support.servers import ROOT, stop, wait_for
 
 FOLDER = ROOT / ".local" / "kubernetes" / "run"
 LOCK = Path("/run/lock/tracestack-kubernetes.lock")
@@ -71,6 +72,7 @@ class Cluster:
         self.folder = folder.resolve()  # runc wants no link in its paths
         self.kubeconfig = self.folder / "kubeconfig"
         self.lock = -1
+        self.node: subprocess.Popen[bytes] | None = None  # if it is we who started it
         self.given: set[str] = set()
 
     @property
@@ -140,6 +142,8 @@ class Cluster:
         listen = f"TCP-LISTEN:{port},bind={parts.HOST_ADDRESS},fork,reuseaddr"
         process = subprocess.Popen([program("socat", "socat"), listen, f"TCP:127.0.0.1:{local_port}"])
         try:
+            wait_for(lambda: process.poll() is not None or _accepts(parts.HOST_ADDRESS, port))
+            assert process.poll() is None, f"socat cannot listen on {parts.HOST_ADDRESS}:{port}"
             yield f"{parts.HOST_ADDRESS}:{port}"
         finally:
             stop(process)
@@ -161,6 +165,7 @@ class Cluster:
             raise RuntimeError(
                 f"{parts.HOST_ADDRESS} is the address of {interface} on this machine: stop the Minikube that runs here."
             )
+        self.given.clear()
         try:
             self._remove()  # of one that was killed
             for name in ("pki", "logs", "containerd", "etcd", *FIXED.values()):
@@ -220,7 +225,8 @@ class Cluster:
             Path(place).mkdir(parents=True, exist_ok=True)
         for controller in _controllers():
             (controller / parts.CGROUP).mkdir(exist_ok=True)
-        running = {"node": self._start_node(tied=tied)}
+        self.node = self._start_node(tied=tied)
+        running = {"node": self.node}
         _wait("node", running, self.folder, lambda: self._pid() > 0)
         _connect(self._pid())
         for command in (
@@ -271,9 +277,14 @@ class Cluster:
 
     def _power_off(self) -> None:
         pid = self._pid()
+        if self.node:
+            self.node.kill()
+            self.node.wait()
+            self.node = None
         if not pid:
             return
-        os.kill(pid, signal.SIGKILL)
+        with suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
         end = time.monotonic() + 30
         while self._pid() or Path("/sys/class/net", WIRE).exists():
             if time.monotonic() > end:
@@ -349,6 +360,14 @@ def cluster(*images: str) -> Iterator[Cluster]:
         yield own
     finally:
         own.stop()
+
+
+def _accepts(host: str, port: int) -> bool:
+    try:
+        socket.create_connection((host, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
 
 
 def _locks(file: int) -> bool:
