@@ -8,7 +8,7 @@
     python -m tests.support.kubernetes restart            as if the machine lost its power and came back
     python -m tests.support.kubernetes down               stop it and remove all of it
 
-IMAGES are those of cluster_images.py: cert-manager, jaeger, jaeger2, traced-api.
+IMAGES are those of cluster_images.py: cert-manager, jaeger, jaeger-rest, jaeger2, traced-api.
 
 The machine that the node believes it runs on is a set of namespaces of this one: processes, mounts and network. So when
 its first process ends, by us or with the test process, everything in it ends. Its network is a wire to this
