@@ -284,7 +284,10 @@ def test_minikube_that_is_missing(es: Elasticsearch, tmp_path: Path, playbook: P
     home = tmp_path / "home"
     missing = {"elasticsearch_exposure_method": "host", "elasticsearch_exposure_minikube": "no-such-minikube"}
     run = Exposure(home, playbook, es.url).run(missing)
-    assert "No such file or directory: b'no-such-minikube'. Start it first" in run.error
+    assert run.error == (
+        "Minikube (profile minikube) does not tell the address of host.minikube.internal: no-such-minikube is missing or does "
+        "not run (elasticsearch_exposure_minikube). Start it first, or set elasticsearch_exposure_host_address."
+    )
     assert not home.exists()
 
 

@@ -28,32 +28,29 @@ class Problem(Exception):
     """Why it is not reached, for a reader."""
 
 
-def printed(log: Path) -> str:
-    """What the program of the moment has printed, and nothing of those before it. Raises the last words of one that ended."""
+def runs(log: Path) -> list[str]:
+    """What each run of the program has printed, the last one last."""
     # supervisord may have begun a new file since the program was started.
     files = (log.with_name(f"{log.name}.1"), log)
     text = "".join(file.read_text(errors="replace") for file in files if file.is_file())
-    current = text.rpartition(STARTED)[2]
-    if ENDED in current:
-        raise Problem(last_line(current.partition(ENDED)[0]) or "it ended without a word")
-    return current
+    return text.split(STARTED)
 
 
-def last_line(text: str) -> str:
-    """The last line that has something in it."""
-    return next((line.strip() for line in reversed(text.splitlines()) if line.strip()), "")
+def last_words(printed: str) -> str:
+    """The last line that has something in it and is the program's own."""
+    lines = [line.strip() for line in printed.partition(ENDED)[0].splitlines() if line.strip()]
+    return lines[-1] if lines else "it prints nothing"
 
 
-def found_url(asked: dict[str, Any]) -> str:
-    """The URL, as the program has printed it."""
-    text = printed(Path(asked["log"]))
+def found_url(printed: str, asked: dict[str, Any]) -> str:
+    """The URL that the running program has printed."""
     if "{}" not in asked["url"]:
         return str(asked["url"])
-    matches = [match[1] if match.re.groups else match[0] for match in re.finditer(asked["pattern"], text)]
+    matches = [match[1] if match.re.groups else match[0] for match in re.finditer(asked["pattern"], printed)]
     if not matches:
-        raise Problem(f"it runs, but has not told its URL yet; it says: {last_line(text) or 'nothing'}")
+        raise Problem(f"it runs, but has not told its URL yet; its last line: {last_words(printed)}")
     best = next((match for match in matches if match.startswith("https:")), matches[0])
-    return str(asked["url"].replace("{}", best)).rstrip("/")
+    return str(asked["url"].replace("{}", best))
 
 
 def cluster_at(url: str, asked: dict[str, Any]) -> str:
@@ -82,8 +79,16 @@ def cluster_at(url: str, asked: dict[str, Any]) -> str:
 
 def attempt(asked: dict[str, Any]) -> str:
     """The URL, checked."""
-    url = found_url(asked)
-    cluster = cluster_at(url, asked)
+    before, current = ["", *runs(Path(asked["log"]))][-2:]
+    if ENDED in current:
+        raise Problem(last_words(current))
+    try:
+        url = found_url(current, asked)
+        cluster = cluster_at(url, asked)
+    except Problem as problem:
+        if ENDED in before and not current.strip():  # it has only just been started again
+            raise Problem(last_words(before)) from problem
+        raise
     if cluster != asked["cluster"]:
         raise Problem(
             f"{url} leads to another Elasticsearch (cluster_uuid {cluster}, not {asked['cluster']})"
