@@ -33,6 +33,7 @@ PLAYBOOK = """\
   vars:
     ansible_connection: local
     ansible_python_interpreter: "{{ ansible_playbook_python }}"
+    elasticsearch_url: "{{ url_of_the_inventory | default('') }}"
   tasks:
     - name: Expose Elasticsearch
       ansible.builtin.include_role:
@@ -74,7 +75,7 @@ class Exposure:
     def run(self, variables: dict[str, Any], *arguments: str) -> Run:
         shared = {
             "tracestack_home": str(self.home),
-            "elasticsearch_exposure_local_url": self.url,
+            **({} if "url_of_the_inventory" in variables else {"elasticsearch_exposure_local_url": self.url}),
             "elasticsearch_exposure_timeout": 20,
             "elasticsearch_exposure_retry_seconds": 1,
         }
@@ -310,11 +311,15 @@ def test_socat_that_is_missing(es: Elasticsearch, tmp_path: Path, playbook: Path
 def test_elasticsearch_that_is_at_the_address_itself(
     es: Elasticsearch, tmp_path: Path, playbook: Path
 ) -> None:
-    """No forward is needed, and none is made."""
+    """No forward is needed, and none is made. The URL is the inventory's, which the fact overrides."""
     home = tmp_path / "home"
-    variables = {"elasticsearch_exposure_method": "host", "elasticsearch_exposure_host_address": "127.0.0.1"}
+    variables = {
+        "url_of_the_inventory": es.url,
+        "elasticsearch_exposure_method": "host",
+        "elasticsearch_exposure_host_address": "127.0.0.1",
+    }
     run = Exposure(home, playbook, es.url).run(variables)
-    assert facts(run)[1] == es.url
+    assert facts(run) == [f"http://host.minikube.internal:{es.url.rsplit(':', 1)[1]}", es.url]
     assert run.count("changed") == 0
     assert not home.exists()
 
