@@ -4,7 +4,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import threading
@@ -16,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.playbooks import files, processes, set_up
+from tests.support.playbooks import files, path_without, processes, set_up
 from tests.support.proxy import Fault, nth, proxy
 from tests.support.servers import Elasticsearch, free_port
 
@@ -146,16 +145,6 @@ def program(folder: Path, name: str, script: str) -> Path:
     return path
 
 
-def path_without(name: str, folder: Path) -> dict[str, str]:
-    """An environment in whose PATH there is all that is in ours, save one program."""
-    folder.mkdir()
-    for source in map(Path, os.environ["PATH"].split(os.pathsep)):
-        for each in source.iterdir() if source.is_dir() else ():
-            if each.name != name and not (folder / each.name).is_symlink():
-                (folder / each.name).symlink_to(each)
-    return {"PATH": str(folder)}
-
-
 def assert_refused(
     home: Path, variables: dict[str, Any], sentence: str, env: dict[str, str] | None = None
 ) -> None:
@@ -190,7 +179,7 @@ def test_old_java(tmp_path: Path) -> None:
     ],
 )
 def test_missing_build_tool(tmp_path: Path, missing: str, sentence: str) -> None:
-    environment = path_without(missing, tmp_path / "bin")
+    environment = path_without(tmp_path / "bin", missing)
     home = tmp_path / "home"
     assert_refused(home, {"elasticsearch_dist_dir": str(home / "dist")}, sentence, environment)
 

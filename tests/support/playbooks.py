@@ -108,3 +108,13 @@ def processes(home: Path) -> list[str]:
 def files(home: Path) -> set[str]:
     """The files below a folder, by their path."""
     return {str(path.relative_to(home)) for path in home.rglob("*") if path.is_file()}
+
+
+def path_without(folder: Path, *names: str) -> dict[str, str]:
+    """An environment in whose PATH, this new folder, there is all that is in ours, save some programs."""
+    folder.mkdir()
+    for source in map(Path, os.environ["PATH"].split(os.pathsep)):
+        for each in source.iterdir() if source.is_dir() else ():
+            if each.name not in names and not (folder / each.name).is_symlink():
+                (folder / each.name).symlink_to(each)
+    return {"PATH": str(folder)}
