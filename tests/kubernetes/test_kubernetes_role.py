@@ -42,7 +42,11 @@ def kubeconfig(tmp_path: Path, server: str) -> Path:
 
 
 def preflight(file: Path | str, *arguments: str, **variables: Any) -> Run:
-    run = steps([("preflight", {})], {"kubernetes_kubeconfig": str(file), "kubernetes_timeout": 3, **variables}, *arguments)
+    run = steps(
+        [("preflight", {})],
+        {"kubernetes_kubeconfig": str(file), "kubernetes_timeout": 3, **variables},
+        *arguments,
+    )
     assert run.code != 0
     assert run.count("changed") == 0
     assert SECRET not in run.output
@@ -57,7 +61,11 @@ def test_no_kubeconfig(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "content",
-    [f"users:\n- {{name: me, user: {{token: {SECRET}\ncontexts: [", f"only {SECRET}", f"contexts: {SECRET}\nclusters: []"],
+    [
+        f"users:\n- {{name: me, user: {{token: {SECRET}\ncontexts: [",
+        f"only {SECRET}",
+        f"contexts: {SECRET}\nclusters: []",
+    ],
     ids=["no YAML", "no mapping", "no contexts"],
 )
 def test_a_file_that_is_no_kubeconfig(tmp_path: Path, content: str) -> None:
@@ -105,14 +113,19 @@ def read(manifest: str, checksum: str = "") -> Run:
 
 
 def test_a_manifest_that_cannot_be_used(tmp_path: Path, web: str) -> None:
-    assert read(f"{tmp_path}/none.yaml").error == f"There is no manifest {tmp_path}/none.yaml on the controller."
+    assert (
+        read(f"{tmp_path}/none.yaml").error == f"There is no manifest {tmp_path}/none.yaml on the controller."
+    )
     run = read(f"{web}/none.yaml")
     assert run.error.startswith(f"The manifest {web}/none.yaml cannot be fetched: ")
     assert "404" in run.error
     file = tmp_path / "manifest.yaml"
     for content in ("{", "only words", "kind: Namespace", ""):
         file.write_text(content)
-        assert read(str(file)).error == f"{file} is no manifest: it must be YAML documents with apiVersion, kind and metadata."
+        assert (
+            read(str(file)).error
+            == f"{file} is no manifest: it must be YAML documents with apiVersion, kind and metadata."
+        )
 
 
 def test_a_manifest_with_another_checksum(tmp_path: Path, web: str) -> None:
@@ -150,7 +163,10 @@ def resources(name: str, image: str = "busybox:1.35") -> list[dict[str, Any]]:
             "apiVersion": "apps/v1",
             "kind": "Deployment",
             "metadata": there,
-            "spec": {"selector": {"matchLabels": labels}, "template": {"metadata": {"labels": labels}, "spec": pod}},
+            "spec": {
+                "selector": {"matchLabels": labels},
+                "template": {"metadata": {"labels": labels}, "spec": pod},
+            },
         },
         {
             "apiVersion": "v1",
@@ -161,11 +177,20 @@ def resources(name: str, image: str = "busybox:1.35") -> list[dict[str, Any]]:
     ]
 
 
-def apply(cluster: Cluster, name: str, *arguments: str, image: str = "busybox:1.35", timeout: int = 120) -> Run:
+def apply(
+    cluster: Cluster, name: str, *arguments: str, image: str = "busybox:1.35", timeout: int = 120
+) -> Run:
     workloads = [{"kind": "Deployment", "name": "web"}]
-    wait = {"wait_name": "the web", "wait_namespace": name, "wait_workloads": workloads, "wait_timeout": timeout}
+    wait = {
+        "wait_name": "the web",
+        "wait_namespace": name,
+        "wait_workloads": workloads,
+        "wait_timeout": timeout,
+    }
     applied = {"apply_name": "the web", "apply_resources": resources(name, image)}
-    run = steps([("apply", applied), ("wait", wait)], {"kubernetes_kubeconfig": str(cluster.kubeconfig)}, *arguments)
+    run = steps(
+        [("apply", applied), ("wait", wait)], {"kubernetes_kubeconfig": str(cluster.kubeconfig)}, *arguments
+    )
     assert SECRET not in run.output
     assert base64.b64encode(SECRET.encode()).decode() not in run.output
     return run
@@ -215,7 +240,7 @@ def test_an_image_that_cannot_be_pulled(cluster: Cluster, name: str) -> None:
     before = time.monotonic()
     run = apply(cluster, name, image="no.such.registry/web:1", timeout=20)
     assert time.monotonic() - before < 180
-    assert run.error.startswith("the web is not ready after 20 s. Deployment web has 1 pods: web-")
+    assert run.error.startswith("the web is not ready after 20 s. Deployment web has 1 pod: web-")
     assert "ImagePull" in run.error
     assert 'Failed to pull image "no.such.registry/web:1"' in run.error
     changed = apply(cluster, name, "--diff")
@@ -225,17 +250,28 @@ def test_an_image_that_cannot_be_pulled(cluster: Cluster, name: str) -> None:
 
 
 def test_a_job_that_fails(cluster: Cluster, namespace: str) -> None:
-    container = {"name": "main", "image": "busybox:1.35", "command": ["sh", "-c", "echo no storage here; exit 3"]}
+    container = {
+        "name": "main",
+        "image": "busybox:1.35",
+        "command": ["sh", "-c", "echo no storage here; exit 3"],
+    }
     job = {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": "init", "namespace": namespace},
-        "spec": {"backoffLimit": 0, "template": {"spec": {"restartPolicy": "Never", "containers": [container]}}},
+        "spec": {
+            "backoffLimit": 0,
+            "template": {"spec": {"restartPolicy": "Never", "containers": [container]}},
+        },
     }
-    wait = {"wait_name": "the job", "wait_namespace": namespace, "wait_workloads": [{"kind": "Job", "name": "init"}]}
+    wait = {
+        "wait_name": "the job",
+        "wait_namespace": namespace,
+        "wait_workloads": [{"kind": "Job", "name": "init"}],
+    }
     applied = {"apply_name": "the job", "apply_resources": [job]}
     run = steps([("apply", applied), ("wait", wait)], {"kubernetes_kubeconfig": str(cluster.kubeconfig)})
-    assert run.error.startswith("the job has failed. Job init has 1 pods: init-")
+    assert run.error.startswith("the job has failed. Job init has 1 pod: init-")
     assert "Error" in run.error
     assert run.error.endswith("Log of main: no storage here")
 
@@ -244,9 +280,23 @@ def test_what_the_cluster_refuses_for_good(cluster: Cluster, namespace: str) -> 
     applied = {
         "apply_name": "the web",
         "apply_resources": [
-            {"apiVersion": "v1", "kind": "Service", "metadata": {"name": "web", "namespace": namespace}, "spec": {"ports": []}},
-            {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": "web", "namespace": namespace}, "data": {"a": SECRET}},
-            {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": {"name": "web", "namespace": namespace}},
+            {
+                "apiVersion": "v1",
+                "kind": "Service",
+                "metadata": {"name": "web", "namespace": namespace},
+                "spec": {"ports": []},
+            },
+            {
+                "apiVersion": "v1",
+                "kind": "Secret",
+                "metadata": {"name": "web", "namespace": namespace},
+                "data": {"a": SECRET},
+            },
+            {
+                "apiVersion": "example.com/v1",
+                "kind": "Thing",
+                "metadata": {"name": "web", "namespace": namespace},
+            },
         ],
         "apply_retries": 1,
     }
@@ -271,7 +321,15 @@ def resources_of(applied: dict[str, Any]) -> list[dict[str, Any]]:
 
 def test_a_user_that_may_not(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     cluster.kubectl("create", "serviceaccount", "guest", "-n", namespace)
-    cluster.kubectl("create", "rolebinding", "guest", "-n", namespace, "--clusterrole=view", f"--serviceaccount={namespace}:guest")
+    cluster.kubectl(
+        "create",
+        "rolebinding",
+        "guest",
+        "-n",
+        namespace,
+        "--clusterrole=view",
+        f"--serviceaccount={namespace}:guest",
+    )
     token = cluster.kubectl("create", "token", "guest", "-n", namespace)
     guest = json.loads(cluster.kubectl("config", "view", "--raw", "--output=json"))
     guest["users"][0]["user"] = {"token": token}
@@ -287,7 +345,9 @@ def test_a_user_that_may_not(cluster: Cluster, namespace: str, tmp_path: Path) -
         f"The user of context minikube ({file}) may not patch namespaces, create deployments.apps in namespace {namespace}: "
         "have these rights given to it, or set kubernetes_context to one of an administrator."
     )
-    allowed = steps([("preflight", {"permissions": wanted})], {"kubernetes_kubeconfig": str(cluster.kubeconfig)})
+    allowed = steps(
+        [("preflight", {"permissions": wanted})], {"kubernetes_kubeconfig": str(cluster.kubeconfig)}
+    )
     assert (allowed.code, allowed.count("changed")) == (0, 0)
 
     guest["users"][0]["user"] = {"token": SECRET}
@@ -318,7 +378,12 @@ def test_a_port_forward_outlives_its_pod(cluster: Cluster, name: str, tmp_path: 
         "kubernetes_kubeconfig": str(cluster.kubeconfig),
         "kubernetes_kubectl": str(cluster.programs / "kubectl"),
     }
-    forward = {"forward_name": "web", "forward_namespace": name, "forward_service": "web", "forward_ports": [f"{port}:80"]}
+    forward = {
+        "forward_name": "web",
+        "forward_namespace": name,
+        "forward_service": "web",
+        "forward_ports": [f"{port}:80"],
+    }
     try:
         run = steps([("forward", forward)], variables)
         assert run.code == 0, run.output
@@ -331,7 +396,10 @@ def test_a_port_forward_outlives_its_pod(cluster: Cluster, name: str, tmp_path: 
             assert time.monotonic() < deadline, "no port-forward any more"
             time.sleep(0.5)
         other = steps([("forward", {**forward, "forward_name": "other"})], variables)
-        assert f"other cannot listen on 127.0.0.1: port {port} (kubernetes_forward_ports[0]) is held by kubectl" in other.error
+        assert (
+            f"other cannot listen on 127.0.0.1: port {port} (kubernetes_forward_ports[0]) is held by kubectl"
+            in other.error
+        )
     finally:
         assert play("playbooks/down.yml", {"tracestack_home": str(tmp_path / "home")}).code == 0
     assert status_of(port) == 0

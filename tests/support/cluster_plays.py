@@ -14,14 +14,19 @@ from tests.support.playbooks import Run, play
 
 def role(name: str, variables: dict[str, Any], *arguments: str) -> Run:
     """Run a role."""
-    return _play([{"ansible.builtin.include_role": {"name": f"tracestack.jaeger.{name}"}}], variables, *arguments)
+    return _play(
+        [{"ansible.builtin.include_role": {"name": f"tracestack.jaeger.{name}"}}], variables, *arguments
+    )
 
 
 def steps(entry_points: list[tuple[str, dict[str, Any]]], variables: dict[str, Any], *arguments: str) -> Run:
     """Run entry points of the role kubernetes, each with these variables, without the prefix kubernetes_."""
     tasks = [
         {
-            "ansible.builtin.include_role": {"name": "tracestack.jaeger.kubernetes", "tasks_from": f"{entry_point}.yml"},
+            "ansible.builtin.include_role": {
+                "name": "tracestack.jaeger.kubernetes",
+                "tasks_from": f"{entry_point}.yml",
+            },
             "vars": {f"kubernetes_{key}": value for key, value in own.items()},
         }
         for entry_point, own in entry_points
