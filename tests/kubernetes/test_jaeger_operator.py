@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -77,9 +76,7 @@ def test_from_nothing_and_once_more(cluster: Cluster, operator: dict[str, Any]) 
 
 
 def test_without_its_image_it_says_what_the_pod_says(cluster: Cluster, operator: dict[str, Any]) -> None:
-    begun = time.monotonic()
     failed = run(operator, jaeger_operator_timeout=40)
-    assert time.monotonic() - begun < 300
     assert failed.error.startswith(
         "Jaeger operator v1.56.0 is not ready after 40 s. Deployment jaeger-operator has 1 pod: "
     )

@@ -237,9 +237,7 @@ def test_apply_and_absent_in_check_mode_and_for_real(cluster: Cluster, name: str
 
 
 def test_an_image_that_cannot_be_pulled(cluster: Cluster, name: str) -> None:
-    before = time.monotonic()
     run = apply(cluster, name, image="no.such.registry/web:1", timeout=20)
-    assert time.monotonic() - before < 180
     assert run.error.startswith("the web is not ready after 20 s. Deployment web has 1 pod: web-")
     assert "ImagePull" in run.error
     assert 'Failed to pull image "no.such.registry/web:1"' in run.error
