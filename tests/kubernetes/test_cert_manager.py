@@ -115,9 +115,9 @@ def test_a_webhook_that_never_answers(cluster: Cluster, cert_manager: dict[str, 
     assert 'no endpoints available for service "cert-manager-webhook"' in failed.error
     assert "Deployment cert-manager-webhook has 1 pod: cert-manager-webhook-" in failed.error
     assert "Log of cert-manager: " in failed.error
-    selector = {"spec": {"selector": {"by": None}}}
+    restored = {"spec": {"selector": {"by": None}}}
     cluster.kubectl(
-        "patch", "service", "cert-manager-webhook", "-n", NAMESPACE, "--patch", json.dumps(selector)
+        "patch", "service", "cert-manager-webhook", "-n", NAMESPACE, "--patch", json.dumps(restored)
     )
     mended = run(cert_manager)
     assert (mended.code, mended.count("changed")) == (0, 0), mended.output

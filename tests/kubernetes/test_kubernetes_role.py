@@ -300,7 +300,7 @@ def test_what_the_cluster_refuses_for_good(cluster: Cluster, namespace: str) -> 
     }
     options = {"kubernetes_kubeconfig": str(cluster.kubeconfig)}
     secret = steps([("apply", applied)], options, "-vvvv")
-    assert secret.error.startswith(f"the web cannot be applied: Secret {namespace}/web: refused (")
+    assert secret.error.startswith(f"the web cannot be applied: Secret {namespace}/web: refused")
     assert SECRET not in secret.output
     applied["apply_resources"] = [each for each in resources_of(applied) if each["kind"] != "Secret"]
     service = steps([("apply", applied)], options)
