@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help site test test-servers test-kubernetes bench down clean-data status lock
+.PHONY: help site test test-servers test-kubernetes bench down teardown clean-data status lock
 
 # Folder of all that the local inventory writes; the same as tracestack_home in inventories/local.
 HOME_DIR ?= .local
@@ -43,6 +43,10 @@ status:  ## what runs
 down:  ## stop everything, keep the data
 	@bin/bootstrap
 	@$(PLAY) playbooks/down.yml $(ARGS)
+
+teardown:  ## remove from the cluster what `make site` put there, and the cluster if it is Minikube's
+	@bin/bootstrap
+	@$(PLAY) playbooks/teardown.yml $(ARGS)
 
 clean-data:  ## delete what Elasticsearch has stored, after `make down`
 	@bin/bootstrap
