@@ -1,0 +1,229 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Role traced_api, method kubernetes, on a real cluster: as the tutorial has it, updated under load, with faults, gone again."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+
+from tests.support.cluster_images import TRACED_API
+from tests.support.cluster_plays import role
+from tests.support.http_load import load
+from tests.support.kubernetes import Cluster
+from tests.support.kubernetes_parts import NODE_ADDRESS
+from tests.support.playbooks import Run
+from tests.support.servers import wait_for
+
+TUTORIAL = {
+    "HOST": "0.0.0.0",
+    "PORT": "8000",
+    "ENV": "production",
+    "SVC": "api",
+    "VER": "v0.0.1",
+    "TYPE": "http",
+    "JAEGER": "jaeger-collector.observability:4318",
+}
+KINDS = "deployment,replicaset,pod,service,endpoints,serviceaccount,secret"
+
+
+@dataclass(frozen=True)
+class Api:
+    """The role on a namespace of the cluster."""
+
+    cluster: Cluster
+    namespace: str
+
+    def run(self, *arguments: str, **variables: Any) -> Run:
+        """Run it with the tutorial's settings."""
+        mine = {
+            "kubernetes_kubeconfig": str(self.cluster.kubeconfig),
+            "traced_api_method": "kubernetes",
+            "traced_api_namespace": self.namespace,
+            "traced_api_image": TRACED_API,
+            "traced_api_environment": TUTORIAL["ENV"],
+            "traced_api_jaeger": TUTORIAL["JAEGER"],
+        }
+        return role("traced_api", {**mine, **variables}, *arguments)
+
+    def ready(self, **variables: Any) -> None:
+        """Run it, and it goes well."""
+        run = self.run(**variables)
+        assert run.code == 0, run.output
+
+    def get(self, *names: str) -> Any:
+        """What the cluster has."""
+        return self.cluster.get(*names, f"--namespace={self.namespace}")
+
+    def kubectl(self, *arguments: str) -> str:
+        """Run kubectl."""
+        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments)
+
+    def names(self) -> set[str]:
+        """All that the namespace has, but for what each has."""
+        found = {f"{each['kind']}/{each['metadata']['name']}" for each in self.get(KINDS)["items"]}
+        return found - {"ServiceAccount/default"}
+
+    def port(self) -> int:
+        """The Service's port on the node."""
+        (port,) = self.get("service/api-service")["spec"]["ports"]
+        return int(port["nodePort"])
+
+    def status(self, path: str) -> int:
+        """What answers this path through the Service; 0 if nothing does."""
+        try:
+            return int(urllib.request.urlopen(f"http://{NODE_ADDRESS}:{self.port()}{path}", timeout=5).status)
+        except urllib.error.HTTPError as refused:
+            return refused.code
+        except OSError:
+            return 0
+
+    def python(self, code: str) -> str:
+        """What a bit of Python prints in the pod."""
+        return self.kubectl("exec", "deployment/api-deployment", "--", "python", "-c", code)
+
+
+@pytest.fixture(scope="module")
+def image(cluster: Cluster) -> str:
+    """The image of app/Dockerfile; the node has it."""
+    node = json.dumps(cluster.get("nodes"))
+    if TRACED_API not in node:
+        cluster.images("traced-api")
+    return TRACED_API
+
+
+@pytest.fixture
+def api(cluster: Cluster, namespace: str, image: str) -> Api:
+    """The role on a fresh namespace."""
+    assert image
+    return Api(cluster, namespace)
+
+
+def test_it_is_the_tutorial_s_and_the_second_run_changes_nothing(api: Api) -> None:
+    foretold = api.run("--check", "--diff")
+    assert (foretold.code, api.names()) == (0, set()), foretold.output
+    assert foretold.count("changed") > 0
+    api.ready()
+    for arguments in ((), ("--check", "--diff")):
+        again = api.run(*arguments)
+        assert (again.code, again.count("changed")) == (0, 0), again.output
+
+    (container,) = api.get("deployment/api-deployment")["spec"]["template"]["spec"]["containers"]
+    environment = {each["name"]: each["value"] for each in container["env"]}
+    assert environment.items() >= TUTORIAL.items()
+    service = api.get("service/api-service")["spec"]
+    assert service["type"] == "NodePort"
+    assert [(port["port"], port["targetPort"], port["protocol"]) for port in service["ports"]] == [
+        (80, 8000, "TCP")
+    ]
+    assert [api.status(path) for path in ("/api/v1/users/a", "/api/v1/users/b")] == [400, 200]
+    has_no_rights(api)
+    shows_metrics(api)
+
+    removed = api.run(traced_api_state="absent")
+    assert removed.code == 0, removed.output
+    assert api.names() == set()
+    again = api.run(traced_api_state="absent")
+    assert (again.code, again.count("changed")) == (0, 0), again.output
+
+
+def has_no_rights(api: Api) -> None:
+    """It is nobody, can write to memory alone, and has no token of the cluster."""
+    tried = """
+import os
+read_only = [bool(os.statvfs(each).f_flag & os.ST_RDONLY) for each in ('/', '/opt/traced-api', '/dev/shm')]
+token = os.path.exists('/var/run/secrets/kubernetes.io/serviceaccount/token')
+rights = [line.split() for line in open('/proc/self/status') if line.startswith(('CapEff', 'NoNewPrivs', 'Seccomp:'))]
+services = [each for each in os.environ if each.startswith('API_SERVICE')]
+print([os.getuid(), os.getgid(), read_only, token, rights, services])
+"""
+    rights = "[['CapEff:', '0000000000000000'], ['NoNewPrivs:', '1'], ['Seccomp:', '2']]"
+    assert api.python(tried) == f"[65532, 65532, [True, True, False], False, {rights}, []]"
+
+
+def shows_metrics(api: Api) -> None:
+    """At the address that its annotation names, for who comes from outside the pod."""
+    (pod,) = api.get("pod", "--selector=app=api")["items"]
+    port = pod["metadata"]["annotations"]["prometheus.io/port"]
+    url = f"http://{pod['status']['podIP']}:{port}/metrics"
+    read = f"import urllib.request; print(urllib.request.urlopen({url!r}).read().decode())"
+    assert "http_server_request_duration_seconds_count" in api.python(read)
+
+
+def test_an_update_loses_no_request(api: Api) -> None:
+    """One pod, four clients with a connection for each request and four that keep theirs."""
+    api.ready()
+    where = (NODE_ADDRESS, api.port(), "/api/v1/users/b")
+    with load(*where) as fresh, load(*where, keep_alive=True) as kept:
+        api.ready(traced_api_version="v0.0.2")
+        gone(api)
+    assert (fresh.failures, kept.failures) == ([], [])
+    assert min(fresh.answered, kept.answered) > 100
+    assert api.python("import os; print(os.environ['VER'])") == "v0.0.2"
+
+
+def test_the_load_would_notice(api: Api) -> None:
+    """Without the wait before the end, an update does lose requests."""
+    api.ready()
+    remove = [{"op": "remove", "path": "/spec/template/spec/containers/0/lifecycle"}]
+    api.kubectl("patch", "deployment/api-deployment", "--type=json", f"--patch={json.dumps(remove)}")
+    rolled_out(api)
+    with load(NODE_ADDRESS, api.port(), "/api/v1/users/b", clients=8) as asked:
+        for attempt in range(5):
+            api.kubectl("set", "env", "deployment/api-deployment", f"VER=v0.1.{attempt}")
+            rolled_out(api)
+            if asked.failures:
+                break
+    assert asked.failures
+
+
+def rolled_out(api: Api) -> None:
+    """Wait until kubectl says so, and the pods that it does not wait for are gone."""
+    api.kubectl("rollout", "status", "deployment/api-deployment", "--timeout=120s")
+    gone(api)
+
+
+def gone(api: Api) -> None:
+    """Wait until there is one pod: those that ended are gone."""
+    wait_for(lambda: len(api.get("pod", "--selector=app=api")["items"]) == 1)
+
+
+def test_an_image_that_cannot_be_pulled(api: Api) -> None:
+    """One sentence with what the cluster says; the run after the correction goes through."""
+    began = time.monotonic()
+    run = api.run(traced_api_image="registry.invalid/traced-api:1", traced_api_rollout_timeout=20)
+    assert time.monotonic() - began < 120
+    assert run.count("failed") == 1
+    assert run.error.startswith("the traced API is not ready after 20 s."), run.error
+    assert "registry.invalid/traced-api:1" in run.error
+    assert "ErrImagePull" in run.error or "ImagePullBackOff" in run.error
+    api.ready()
+    assert api.status("/api/v1/users/b") == 200
+
+
+def test_a_program_that_does_not_start(api: Api) -> None:
+    """Its own words are in the sentence."""
+    run = api.run(
+        traced_api_image=TRACED_API, traced_api_jaeger="jaeger:99999", traced_api_rollout_timeout=20
+    )
+    assert run.count("failed") == 1
+    assert "traced-api cannot start:" in run.error
+    assert "JAEGER" in run.error
+
+
+@pytest.mark.skipif(
+    "TRACESTACK_TEST_CLUSTER" in os.environ, reason="others use this cluster: its node is not restarted"
+)
+def test_it_comes_back_after_a_loss_of_power(api: Api) -> None:
+    api.ready()
+    api.cluster.restart_node()
+    wait_for(lambda: api.status("/api/v1/users/b") == 200)
+    again = api.run()
+    assert (again.code, again.count("changed")) == (0, 0), again.output
