@@ -4,23 +4,29 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
+import shutil
 import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.cluster_images import TRACED_API
 from tests.support.cluster_plays import role
+from tests.support.docker import Docker, docker
 from tests.support.http_load import load
+from tests.support.image import APP, base_image, wheelhouse
 from tests.support.kubernetes import Cluster
 from tests.support.kubernetes_parts import NODE_ADDRESS
 from tests.support.playbooks import Run
-from tests.support.servers import wait_for
+from tests.support.registry import registry
+from tests.support.servers import free_port, wait_for
 
 TUTORIAL = {
     "HOST": "0.0.0.0",
@@ -227,3 +233,79 @@ def test_it_comes_back_after_a_loss_of_power(api: Api) -> None:
     wait_for(lambda: api.status("/api/v1/users/b") == 200)
     again = api.run()
     assert (again.code, again.count("changed")) == (0, 0), again.output
+
+
+def test_the_image_goes_through_a_registry(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Built by a real Docker, pushed with a password, pulled by the node with it. A change of the source rolls out."""
+    with docker() as daemon, registry(tmp_path / "registry") as running:
+        monkeypatch.setenv("DOCKER_HOST", daemon.host or os.environ.get("DOCKER_HOST", ""))
+        variables = {
+            **source(daemon, tmp_path / "app"),
+            "traced_api_image": "tests/traced-api",
+            "traced_api_image_delivery": "registry",
+            "traced_api_registry_url": running.address,
+            "traced_api_registry_username": running.user,
+            "traced_api_registry_password": running.password,
+        }
+        refused = api.run("-vvvv", **{**variables, "traced_api_registry_password": "wrong-word"})
+        assert refused.error.endswith(
+            f"cannot be pushed to {running.address} (traced_api_registry_url): it refuses the user name or password "
+            "(traced_api_registry_username, traced_api_registry_password)."
+        )
+        hides(refused, "wrong-word", running.user)
+
+        first = api.run("-vvvv", "--diff", **variables)
+        assert first.code == 0, first.output
+        hides(first, running.password, running.user)
+        again = api.run(**variables)
+        assert (again.code, again.count("changed")) == (0, 0), again.output
+
+        before = image_of(api)
+        with (tmp_path / "app/src/traced_api/users.py").open("a") as file:
+            file.write("# changed\n")
+        api.ready(**variables)
+        assert image_of(api).startswith(f"{running.address}/tests/traced-api:")
+        assert image_of(api) != before
+        assert api.status("/api/v1/users/b") == 200
+        removed = api.run(**variables, traced_api_state="absent")
+        assert removed.code == 0, removed.output
+        assert api.names() == set()
+
+
+def test_a_registry_that_does_not_answer(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is tried for a while, and then the sentence names it; nothing is in the cluster."""
+    with docker() as daemon:
+        monkeypatch.setenv("DOCKER_HOST", daemon.host or os.environ.get("DOCKER_HOST", ""))
+        nowhere = f"127.0.0.1:{free_port()}"
+        delivery = {"traced_api_image_delivery": "registry", "traced_api_registry_url": nowhere}
+        run = api.run(**source(daemon, tmp_path / "app"), **delivery, traced_api_image="traced-api")
+    assert f"cannot be pushed to {nowhere} (traced_api_registry_url): " in run.error
+    assert "connection refused" in run.error
+    assert api.names() == set()
+
+
+def source(daemon: Docker, folder: Path) -> dict[str, Any]:
+    """A copy of app/ with the wheels beside it, and how it is built without a network."""
+    base = base_image(daemon)
+    version = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
+    python = daemon("run", "--rm", "--network", "none", base, "python3", "-c", version)
+    shutil.copytree(APP, folder)
+    shutil.copytree(wheelhouse(APP, python), folder / "wheels")
+    return {
+        "traced_api_image_context": str(folder),
+        "traced_api_image_base": base,
+        "traced_api_image_build_args": {"PIP_NO_INDEX": "1", "PIP_FIND_LINKS": "wheels"},
+        "traced_api_image_network": "none",
+    }
+
+
+def hides(run: Run, password: str, user: str) -> None:
+    """Not as it is, and not as it goes over the wire."""
+    assert password not in run.output
+    assert base64.b64encode(f"{user}:{password}".encode()).decode() not in run.output
+
+
+def image_of(api: Api) -> str:
+    """The image that the API runs."""
+    (container,) = api.get("deployment/api-deployment")["spec"]["template"]["spec"]["containers"]
+    return str(container["image"])
