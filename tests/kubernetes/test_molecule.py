@@ -1,0 +1,57 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""The molecule scenario `kubernetes` on the test cluster: set-up, the same again, proof, a night, and all out again."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+from tests.support.kubernetes import Cluster
+from tests.support.playbooks import BIN
+from tests.support.servers import ROOT
+
+# What is not ours comes and goes with the cluster's own life.
+KINDS = (
+    "namespaces,customresourcedefinitions,clusterroles,clusterrolebindings,"
+    "mutatingwebhookconfigurations,validatingwebhookconfigurations"
+)
+IN_NAMESPACES = "deployments,services,configmaps,secrets,serviceaccounts,roles,rolebindings,horizontalpodautoscalers,poddisruptionbudgets"
+
+
+def everything(cluster: Cluster) -> set[str]:
+    """The names of all that a role of ours could have left."""
+    everywhere = cluster.kubectl("get", KINDS, "--output=name").splitlines()
+    line = "{range .items[*]}{.metadata.namespace}/{.kind}/{.metadata.name}{'\\n'}{end}"
+    inside = cluster.kubectl(
+        "get", IN_NAMESPACES, "--all-namespaces", f"--output=jsonpath={line}"
+    ).splitlines()
+    return {*everywhere, *inside}
+
+
+def test_the_whole_story_and_its_end(cluster: Cluster, shared_manifests: Path) -> None:
+    cluster.images("cert-manager", "jaeger", "traced-api")
+    before = everything(cluster)
+    environment = {
+        **os.environ,
+        "KUBECONFIG": str(cluster.kubeconfig),
+        "PATH": f"{BIN}:{cluster.programs}:{os.environ['PATH']}",
+        "TRACESTACK_SHARED": str(shared_manifests.parent),
+        "ANSIBLE_NOCOLOR": "1",
+        "NO_COLOR": "1",
+    }
+    command = [str(BIN / "molecule"), "test", "--scenario-name", "kubernetes"]
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=environment,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout[-20000:]
+    assert "INDICES AFTER ROLLOVER" in done.stdout
+    assert everything(cluster) - before == set()
