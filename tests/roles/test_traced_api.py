@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from tests.support.playbooks import play, processes, set_up
+from tests.support.servers import ROOT
 
 
 @pytest.mark.parametrize(
@@ -178,10 +179,47 @@ def test_no_docker_to_build_with(tmp_path: Path) -> None:
     )
 
 
-def _only_the_image(folder: Path) -> Path:
+@pytest.mark.parametrize(
+    ("image", "sentence", "loads"),
+    [
+        ("bottle-api", "", 0),
+        (
+            "traced-api",
+            (
+                "The image traced-api:1 has not arrived in the Minikube profile minikube: `minikube image load` ended well and "
+                "said nothing. Try `{minikube} --profile minikube image load traced-api:1` by hand."
+            ),
+            1,
+        ),
+    ],
+    ids=["is there", "does not arrive"],
+)
+def test_the_image_in_minikube(tmp_path: Path, image: str, sentence: str, loads: int) -> None:
+    """Minikube's own answers, recorded: a list that has bottle-api:1 alone, and a load that says nothing."""
+    minikube, calls = tmp_path / "minikube", tmp_path / "calls"
+    answers = ROOT / "tests/support/minikube/answers"
+    minikube.write_text(
+        f'#!/bin/sh\necho "$@" >>{calls}\n'
+        f'case "$*" in *"image ls --format json") cat {answers}/11-image-ls.out ;; '
+        f'*"image load "*) cat {answers}/14-image-load-missing.out ;; *) exit 99 ;; esac\n'
+    )
+    minikube.chmod(0o755)
+    variables = {
+        "traced_api_image": image,
+        "__traced_api_image_tag": "1",
+        "traced_api_image_delivery": "minikube",
+        "traced_api_minikube_executable": str(minikube),
+    }
+    run = play(_only_the_image(tmp_path, "image_minikube.yml"), variables)
+    assert run.error == sentence.format(minikube=minikube)
+    assert (run.code != 0) == bool(sentence)
+    assert sum("image load" in call for call in calls.read_text().splitlines()) == loads
+
+
+def _only_the_image(folder: Path, tasks_from: str = "image.yml") -> Path:
     """A playbook that does the one part of the role that needs no cluster."""
     playbook = folder / "image.yml"
-    role = {"name": "tracestack.jaeger.traced_api", "tasks_from": "image.yml"}
+    role = {"name": "tracestack.jaeger.traced_api", "tasks_from": tasks_from}
     tasks = [{"name": "Build", "ansible.builtin.include_role": role}]
     playbook.write_text(json.dumps([{"hosts": "traced_api", "gather_facts": False, "tasks": tasks}]))
     return playbook
