@@ -8,7 +8,6 @@ import base64
 import json
 import os
 import shutil
-import time
 import urllib.error
 import urllib.request
 from dataclasses import dataclass
@@ -203,9 +202,7 @@ def gone(api: Api) -> None:
 
 def test_an_image_that_cannot_be_pulled(api: Api) -> None:
     """One sentence with what the cluster says; the run after the correction goes through."""
-    began = time.monotonic()
     run = api.run(traced_api_image="registry.invalid/traced-api:1", traced_api_rollout_timeout=20)
-    assert time.monotonic() - began < 120
     assert run.count("failed") == 1
     assert run.error.startswith("the traced API is not ready after 20 s."), run.error
     assert "registry.invalid/traced-api:1" in run.error
