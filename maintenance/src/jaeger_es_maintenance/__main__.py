@@ -1,0 +1,69 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Entry point: jaeger-es-maintenance, or python -m jaeger_es_maintenance."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from typing import Any
+
+from jaeger_es_maintenance.commands import Call, Help, understand
+from jaeger_es_maintenance.flags import UsageError
+from jaeger_es_maintenance.running import run
+from jaeger_es_maintenance.telling import lines, one_line
+
+# As theirs: 0 done or nothing to do, 1 anything else.
+FAILED = 1
+TERMINATED = 128 + signal.SIGTERM
+
+
+class Terminated(BaseException):
+    """SIGTERM has come: no part of the program may catch it as an error of its own."""
+
+
+def main() -> int:
+    """Do what the command line asks for. Returns the exit code."""
+    # As the first process of a container Python would not hear of it.
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        call = understand(sys.argv[1:], os.environ)
+        if isinstance(call, Help):
+            print("\n".join(call.lines()))
+            return 0
+        return _tell(call, run(call))
+    except UsageError as wrong:
+        return _complain(f"{wrong} (--help tells what there is)", FAILED)
+    except ImportError as missing:
+        return _complain(f"the library {missing.name} is missing.", FAILED)
+    except (Terminated, KeyboardInterrupt):
+        return _complain("ended from outside. What was begun, the next run finishes.", TERMINATED)
+
+
+def _terminate(_number: int, _frame: object) -> None:
+    raise Terminated
+
+
+def _complain(message: str, code: int) -> int:
+    print(f"error: {one_line(message)}", file=sys.stderr)
+    return code
+
+
+def _tell(call: Call, result: dict[str, Any]) -> int:
+    """The reason of a failure first, then what was done."""
+    code = _complain(str(result.get("msg")), FAILED) if result.get("failed") else 0
+    for warning in (*call.notes, *result.get("warnings", [])):
+        print(f"warning: {one_line(str(warning))}", file=sys.stderr)
+    sys.stderr.flush()
+    if call.json:
+        print(json.dumps(result))
+    else:
+        for line in lines(result, call.check):
+            print(line)
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())
