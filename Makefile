@@ -59,13 +59,15 @@ lock:  ## pin the requirements anew, with hashes
 	@$(call lock,.,requirements-dev,3.11)
 	@$(call lock,app,requirements,3.11)
 	@$(call lock,app,requirements-build,3.11)
+	@$(call lock,maintenance,requirements,3.11,--no-deps)
+	@$(call lock,maintenance,requirements-build,3.11)
 	@$(call lock,roles/supervisor/files,requirements,3.9)
 	@$(call lock,bench,requirements-curator,3.11)
 	@$(call lock,bench/api,requirements,3.11)
 
-# $(call lock,FOLDER,NAME,OLDEST PYTHON): FOLDER/NAME.txt of FOLDER/NAME.in
+# $(call lock,FOLDER,NAME,OLDEST PYTHON[,OPTION]): FOLDER/NAME.txt of FOLDER/NAME.in
 define lock
 cd $(1) && { head -n 2 $(2).in; echo '# Made of $(2).in by `make lock`.'; \
 "$(CURDIR)/.venv/bin/uv" pip compile -q --universal --python-version $(3) --generate-hashes --no-header --no-emit-index-url \
-  $(2).in; } >$(2).txt.new && mv $(2).txt.new $(2).txt
+  $(4) $(2).in; } >$(2).txt.new && mv $(2).txt.new $(2).txt
 endef

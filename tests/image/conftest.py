@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 tracestack contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The image of the traced API, built once for all tests."""
+"""A daemon, a base, and the image of the traced API, built once for all tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ from collections.abc import Iterator
 import pytest
 
 from tests.support.docker import Docker, docker
-from tests.support.image import APP, Builder, base_image, wheelhouse
+from tests.support.image import TRACED_API, Builder, base_image
+from tests.support.image import builder as builder_of
 
 
 @pytest.fixture(scope="session")
@@ -29,10 +30,8 @@ def base(daemon: Docker) -> Iterator[str]:
 
 @pytest.fixture(scope="session")
 def builder(daemon: Docker, base: str, tmp_path_factory: pytest.TempPathFactory) -> Builder:
-    """All that a build needs."""
-    version = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
-    python = daemon("run", "--rm", "--network", "none", base, "python3", "-c", version)
-    return Builder(daemon, base, wheelhouse(APP, python), tmp_path_factory.mktemp("contexts"))
+    """All that a build of the traced API needs."""
+    return builder_of(daemon, base, tmp_path_factory.mktemp("contexts"), TRACED_API)
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,6 @@
 # SPDX-FileCopyrightText: 2026 tracestack contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The image of the traced API: a base for it that is made on this machine, its builds, and what is in its layers."""
+"""Our images: a base for them that is made on this machine, their builds, and what is in their layers."""
 
 from __future__ import annotations
 
@@ -23,6 +23,23 @@ from tests.support.servers import ROOT, memory_folder
 APP = ROOT / "app"
 REVISION = "0123abc"
 CREATED = "2026-01-02T03:04:05Z"
+
+
+@dataclass(frozen=True)
+class Source:
+    """What an image is made of: the folder with its Dockerfile and its locks, and what of the context is copied."""
+
+    folder: Path
+    context: Path
+    parts: tuple[str, ...]
+
+
+TRACED_API = Source(APP, APP, (".",))
+MAINTENANCE = Source(
+    ROOT / "maintenance",
+    ROOT,
+    (".dockerignore", "maintenance", "plugins/module_utils", "plugins/modules"),
+)
 # In memory, as dpkg waits for the disk after each package, and with mounts of its own (docker.alone).
 MAKE_BASE = """
 folder=$1 archive=$2 debootstrap=$3 release=$4
@@ -81,30 +98,33 @@ def wheelhouse(app: Path, python: str) -> Path:
         FOLDER.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=FOLDER) as name:
             fresh = Path(name, "wheels")
-            options = ["--quiet", "--require-hashes", "--only-binary=:all:", "--dest", str(fresh)]
+            options = ["--quiet", "--require-hashes", "--only-binary=:all:", "--no-deps"]
             for lock in locks:
                 pip = [sys.executable, "-m", "pip", "download", f"--python-version={python}", *options]
-                subprocess.run([*pip, "-r", str(lock)], check=True)
+                subprocess.run([*pip, "--dest", str(fresh), "-r", str(lock)], check=True)
             fresh.rename(folder)
     return folder
 
 
 @dataclass(frozen=True)
 class Builder:
-    """Builds the image as README.md says for a machine without network: the wheels lie beside the Dockerfile."""
+    """Builds an image as its README.md says for a machine without network: the wheels lie beside the Dockerfile."""
 
     docker: Docker
     base: str
     wheels: Path
     folder: Path
+    source: Source = TRACED_API
 
     def build(self, name: str, *, umask: int = 0o022) -> str:
-        """Build from a copy of app/ with the times of now and this umask's modes, and from nothing else."""
+        """Build from a copy of the source with the times of now and this umask's modes, and from nothing else."""
         context = self.folder / name
+        inside = context / self.source.folder.relative_to(self.source.context)
         before = os.umask(umask)
         try:
-            shutil.copytree(APP, context, copy_function=shutil.copyfile)
-            shutil.copytree(self.wheels, context / "wheels", copy_function=shutil.copyfile)
+            for part in self.source.parts:
+                _copy(self.source.context / part, context / part)
+            _copy(self.wheels, inside / "wheels")
         finally:
             os.umask(before)
         for folder in (context, *(each for each in context.rglob("*") if each.is_dir())):
@@ -119,9 +139,32 @@ class Builder:
         given = [part for pair in arguments.items() for part in ("--build-arg", "=".join(pair))]
         tag = f"tracestack-test/{name}"
         self.docker(
-            "build", "--no-cache", "--force-rm", "--network", "none", *given, "--tag", tag, str(context)
+            *("build", "--no-cache", "--force-rm", "--network", "none", *given),
+            *("--tag", tag, "--file", str(inside / "Dockerfile"), str(context)),
         )
         return tag
+
+
+def _copy(source: Path, target: Path) -> None:
+    if source.is_dir():
+        ignored = shutil.ignore_patterns("__pycache__", "wheels")
+        shutil.copytree(source, target, copy_function=shutil.copyfile, ignore=ignored)
+    else:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+
+
+def builder(daemon: Docker, base: str, folder: Path, source: Source) -> Builder:
+    """All that a build of this source needs, with the wheels for the Python of the base. folder: for the contexts."""
+    version = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
+    python = daemon("run", "--rm", "--network", "none", base, "python3", "-c", version)
+    return Builder(daemon, base, wheelhouse(source.folder, python), folder, source)
+
+
+def saved(daemon: Docker, image: str, archive: Path) -> Path:
+    """The image as a tar, which `docker load` and `ctr images import` take."""
+    daemon("save", "--output", str(archive), image)
+    return archive
 
 
 @dataclass(frozen=True)
@@ -149,17 +192,14 @@ def own_layers(daemon: Docker, image: str, base: str) -> Layers:
     files: dict[str, Entry] = {}
     times: dict[str, float] = {}
     size = 0
-    with memory_folder() as folder:
-        saved = folder / "image.tar"
-        daemon("save", "--output", str(saved), image)
-        with tarfile.open(saved) as archive:
-            (manifest,) = json.load(_member(archive, "manifest.json"))
-            for name in manifest["Layers"][known:]:
-                with tarfile.open(fileobj=_member(archive, name)) as layer:
-                    for member in layer:
-                        files[member.name] = _entry(layer, member)
-                        times[member.name] = member.mtime
-                        size += member.size
+    with memory_folder() as folder, tarfile.open(saved(daemon, image, folder / "image.tar")) as archive:
+        (manifest,) = json.load(_member(archive, "manifest.json"))
+        for name in manifest["Layers"][known:]:
+            with tarfile.open(fileobj=_member(archive, name)) as layer:
+                for member in layer:
+                    files[member.name] = _entry(layer, member)
+                    times[member.name] = member.mtime
+                    size += member.size
     return Layers(files, times, size)
 
 
