@@ -333,7 +333,7 @@ def test_what_check_tells_is_then_done(twins: Twins) -> None:
     plan = told["--check"].splitlines()
     assert plan[-1] == "check: 3 changes would be made, nothing was changed"
     did = json.loads(told["--json"])
-    assert [line.split()[5] for line in plan[:3]] == [f"{action['index']}:" for action in did["actions"]]
+    assert [line.split()[4] for line in plan[:3]] == [f"{action['index']}:" for action in did["actions"]]
     assert {line[:17] for line in plan[:3]} == {"take out of sight"}
     again = drop_in("lookback", twins.ours.url, env=PROD)
     assert again.stdout.splitlines()[-1] == "done: nothing to do"

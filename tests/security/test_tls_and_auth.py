@@ -5,7 +5,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,28 +12,9 @@ import pytest
 
 from tests.support.certificates import key_of
 from tests.support.modules import Answer, check_module, run_module, run_module_with
-from tests.support.secured import PASSWORD, RELEASES, SERVER_NAME, Secured, secured
-from tests.support.servers import module_clock
+from tests.support.secured import PASSWORD, SERVER_NAME, Secured
 
 WRONG = "wrong-4711"
-
-
-@pytest.fixture(
-    scope="session",
-    params=[pytest.param(each, marks=pytest.mark.xdist_group(each)) for each in RELEASES],
-)
-def running(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Secured]:
-    """One server of each kind for the session."""
-    with secured(tmp_path_factory.mktemp("secured"), request.param) as server:
-        yield server
-
-
-@pytest.fixture
-def server(running: Secured) -> Secured:
-    """The server, empty."""
-    module_clock["offset"] = 0
-    running.admin.wipe()
-    return running
 
 
 def init(server: Secured, **options: Any) -> Answer:

@@ -48,6 +48,12 @@ _AGE = (
     Flag("service-cache-ttl", "12h", "how long a collector does not write known services again", ours=True),
 )
 _SEPARATOR = "what stands between year, month and day in the names of dated indices"
+# Of the distributions. The last one is where the operator mounts OpenShift's own.
+_AUTHORITIES = (
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+)
 RECORD_TYPES = ("span", "service", "dependencies", "sampling")
 
 
@@ -248,7 +254,7 @@ def understand(words: Sequence[str], environment: Mapping[str, str]) -> Call | H
     check, as_json = values.truth("check"), values.truth("json")
     if command.name == "maintain":
         return Call(command.module, command.options(values), check, as_json)
-    url, connection, notes = _connection(values, arguments[-1])
+    url, connection, notes = _connection(values, arguments[-1], environment)
     options: Options = {
         "server_urls": [url],
         **connection,
@@ -293,7 +299,9 @@ def _command(line: Line) -> tuple[Command, list[str]]:
     return command, rest
 
 
-def _connection(values: Values, url: str) -> tuple[str, Options, tuple[str, ...]]:
+def _connection(
+    values: Values, url: str, environment: Mapping[str, str]
+) -> tuple[str, Options, tuple[str, ...]]:
     """The URL without credentials, the options for them and for TLS, and what the user should know."""
     url, user, password = _without_credentials(url)
     options = _credentials(values, user, password)
@@ -307,12 +315,18 @@ def _connection(values: Values, url: str) -> tuple[str, Options, tuple[str, ...]
     if values.truth("es.tls.skip-host-verify"):
         tls["validate_certs"] = False
     if url.lower().startswith("https://"):
-        return url, {**options, **tls}, ()
+        return url, {**options, "ca_path": _authorities(environment), **tls}, ()
     if values.truth("es.tls.enabled"):
         return url, options, ("es.tls.enabled is true, but the URL is not https: nothing is encrypted.",)
     if tls:
         raise UsageError("es.tls options are given, but the URL is not https and es.tls.enabled is not true.")
     return url, options, ()
+
+
+def _authorities(environment: Mapping[str, str]) -> str | None:
+    """The system's file of authorities, as Go looks for it; None for those that come with the library."""
+    named = environment.get("SSL_CERT_FILE")
+    return named or next((path for path in _AUTHORITIES if Path(path).is_file()), None)
 
 
 def _credentials(values: Values, user: str, password: str) -> Options:

@@ -209,6 +209,18 @@ CALLS: dict[str, Row] = {
         "es_rollover",
         {"server_name": "es.example.org"},
     ),
+    "authorities, as Go takes them": (
+        f"rollover {TLS_URL}",
+        {"SSL_CERT_FILE": "/etc/mine.pem"},
+        "es_rollover",
+        {"ca_path": "/etc/mine.pem"},
+    ),
+    "the given authority wins": (
+        f"rollover {TLS_URL}",
+        {"SSL_CERT_FILE": "/etc/mine.pem", "ES_TLS_CA": "/ca"},
+        "es_rollover",
+        {"ca_path": "/ca"},
+    ),
     "credentials in the URL, as Go takes them": (
         "rollover https://jaeger:p%40ss@es:9200/path",
         {},
