@@ -102,7 +102,8 @@ class Help:
             yield f"{self.command.usage}: {self.command.text}\n"
             for flag in self.command.flags:
                 default = "" if flag.default in ("", False) else f" (default {flag.default})".lower()
-                yield f"  --{flag.name:<32} {flag.text}{default}"
+                theirs = "; not in Jaeger's tools" if flag.ours else ""
+                yield f"  --{flag.name:<32} {flag.text}{default}{theirs}"
         yield "Each flag is read from the environment too: --es.tls.ca from ES_TLS_CA. The flag wins."
         yield "Exit codes: 0 done, or nothing to do; 1 failed, or a wrong call; 143 ended by a signal."
 
