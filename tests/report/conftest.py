@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Dialog, Page, sync_playwright
 
 from tests.support.modules import run_module
 from tests.support.servers import ROOT, Elasticsearch
@@ -54,7 +54,12 @@ def opened(browser: Browser) -> Opened:
         network.on("Network.requestWillBeSent", lambda event: asked.append(event["request"]["url"]))
         page.on("console", lambda message: heard.append(message.text))
         page.on("pageerror", lambda error: heard.append(str(error)))
-        page.on("dialog", lambda dialog: (heard.append(dialog.message), dialog.dismiss()))
+
+        def dismiss(dialog: Dialog) -> None:
+            heard.append(dialog.message)
+            dialog.dismiss()
+
+        page.on("dialog", dismiss)
         page.goto(file.as_uri())
         yield page
         page.wait_for_timeout(100)
