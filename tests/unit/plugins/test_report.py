@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from hypothesis import strategies as st
 from ansible_collections.tracestack.jaeger.plugins.filter.report_page import report_page
 from ansible_collections.tracestack.jaeger.plugins.filter.report_summary import report_summary
 from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import UNITS, lookback_cutoff
+from ansible_collections.tracestack.jaeger.plugins.module_utils._state import Index
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils import _report_words as words
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_chart import Axis, bar, overview
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_data import clusters
@@ -22,8 +24,9 @@ from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_due impo
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_page import fingerprint, gather
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_problems import problems_of
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_tonight import in_short, steps_of
-from tests.report.told import NOW, entry, told
+from tests.report.told import NOW, entry, of_state, told
 from tests.support.servers import ROOT
+from tests.support.states import SPAN, generations
 
 TEMPLATES = str(ROOT / "roles/report/templates")
 SECOND = timedelta(seconds=1)
@@ -134,6 +137,34 @@ def test_a_host_that_was_not_asked_is_a_problem() -> None:
     summary = report_summary({"eu": {}}, TEMPLATES)
     assert summary["sentence"] == "1 problem needs attention."
     assert "It was not asked" in report_page({"eu": {}}, TEMPLATES)
+
+
+def test_each_thing_that_can_be_wrong_has_a_meaning_of_its_own() -> None:
+    """The module's sentences are recognised by a part of them: whoever changes one finds this test."""
+    days = [timedelta(days=number) for number in (3, 2, 1)]
+    newest = SPAN.generation_name(3)
+    healthy = generations(SPAN, *days, readable=(1, 2, 3))
+    last = healthy.indices[newest]
+    both = last.with_alias(SPAN.write_alias, False)
+    states = (
+        healthy.put(Index(SPAN.write_alias, NOW)),
+        healthy.put(last.without_alias(SPAN.write_alias)),
+        healthy.put(both, replace(both, name=SPAN.generation_name(4))),
+        healthy.put(last.without_alias(SPAN.read_alias)),
+        generations(SPAN, *days, readable=(1, 3)),
+        generations(SPAN, *days, readable=(1, 2, 3), write=2),
+        healthy.put(replace(last, blocks=frozenset({"write"}))),
+        healthy.put(replace(last, health="red")),
+    )
+    found = []
+    for state in states:
+        (cluster,) = clusters({"eu": {"info": of_state(state, [SPAN], [])}}, NOW)
+        told_of = [each for each in problems_of(cluster, dict.fromkeys(cluster.sets, ""), "") if each.urgent]
+        assert told_of
+        found.append(told_of[0].headline)
+        assert all(each.advice for each in told_of)
+    assert "Something is wrong" not in found
+    assert len(set(found)) == len(states) - 1, found  # two ways to have nowhere to write
 
 
 def test_the_night_in_one_sentence() -> None:
