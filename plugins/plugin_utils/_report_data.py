@@ -116,11 +116,12 @@ class _Rules:
 def clusters(hosts: Mapping[str, Mapping[str, Any]], now: datetime) -> list[Cluster]:
     """The clusters of these hosts, by name. Hosts with the same URLs look after the same cluster.
 
-    hosts maps each host to its results of es_index_info: info, and listing where the first one failed.
+    hosts maps each host to what _report_hosts makes of it: info and, where that one failed, listing are results of
+    es_index_info, asked is what was asked, with defaults.
     """
     groups: dict[Any, list[str]] = {}
     for name, told in hosts.items():
-        urls = _asked(told).get("server_urls")
+        urls = told.get("asked", {}).get("server_urls")
         groups.setdefault(tuple(sorted(urls)) if urls and not _failed(_best(told)) else name, []).append(name)
     return [_cluster(names, [hosts[name] for name in names], now) for names in groups.values()]
 
@@ -137,7 +138,7 @@ def _cluster(names: Sequence[str], told: Sequence[Mapping[str, Any]], now: datet
     )
     server = best[0]["cluster"]
     sets: dict[str, RecordSet] = {}
-    for asked, one in zip([_asked(each) for each in told], best):
+    for asked, one in zip([each.get("asked", {}) for each in told], best):
         for raw in one["index_sets"]:
             if raw["read_alias"] not in sets or "next" in raw:
                 sets[raw["read_alias"]] = _record_set(raw, asked)
@@ -160,12 +161,6 @@ def _best(told: Mapping[str, Any]) -> Mapping[str, Any]:
     """The result that tells of the index sets, if one does."""
     listing = told.get("listing") or {}
     return listing if _failed(told["info"]) and listing and not _failed(listing) else told["info"]
-
-
-def _asked(told: Mapping[str, Any]) -> Mapping[str, Any]:
-    """The options that the module was called with, all of them, with their defaults."""
-    found: Mapping[str, Any] = (told["info"].get("invocation") or {}).get("module_args") or {}
-    return found
 
 
 def _clock(result: Mapping[str, Any]) -> datetime | None:

@@ -183,17 +183,16 @@ def draw(told: Report, now: datetime, folder: str, title: str) -> str:
 def fingerprint(told: Any) -> str:
     """A hash of all that was told, without what changes by itself as time goes by."""
 
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping):
-            kept = {
-                str(key): plain(each) for key, each in value.items() if key not in ("age_seconds", "warnings")
+    def lasting(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {
+                key: lasting(each) for key, each in value.items() if key not in ("age_seconds", "warnings")
             }
-            return {key: each for key, each in kept.items() if key != "password"}
-        if isinstance(value, (list, tuple)):
-            return [plain(each) for each in value]
-        return value if isinstance(value, (bool, int, float)) or value is None else str(value)
+        return [lasting(each) for each in value] if isinstance(value, list) else value
 
-    return hashlib.sha256(json.dumps(plain(told), sort_keys=True).encode("utf-8", "replace")).hexdigest()[:32]
+    return hashlib.sha256(json.dumps(lasting(told), sort_keys=True).encode("utf-8", "replace")).hexdigest()[
+        :32
+    ]
 
 
 def _source(folder: str, name: str) -> str:

@@ -35,11 +35,11 @@ def make(folder: Path, hosts: dict[str, Any]) -> Path:
 def page(tmp_path: Path) -> Path:
     """A page with something of everything on it."""
     found = told({"prod": 40, "staging": 9}, [entry("prod")])
-    found["index_sets"][0]["problems"] = [
+    found["info"]["index_sets"][0]["problems"] = [
         "no index is behind the write alias prod-jaeger-span-write: es_rollover_init"
     ]
     dead = {"failed": True, "msg": "https://search.example.org: no answer (Connection refused)."}
-    return make(tmp_path, {"traces-eu": {"info": found}, "traces-us": {"info": dead}})
+    return make(tmp_path, {"traces-eu": found, "traces-us": {"info": dead}})
 
 
 def unfold(shown: Page) -> None:
@@ -140,11 +140,11 @@ def test_nothing_that_was_told_is_executed(tmp_path: Path, opened: Opened, bypas
         return f"{value}{EVIL}" if isinstance(value, str) and key not in kept else value
 
     found = poison(found)
-    for one in found["index_sets"]:
+    for one in found["info"]["index_sets"]:
         one["problems"] = [EVIL]
         one["next"]["failures"] = [{"msg": EVIL}]
     hosts = {
-        EVIL: {"info": {**found, "warnings": [EVIL]}},
+        EVIL: {"info": {**found["info"], "warnings": [EVIL]}, "asked": found["asked"]},
         f"dead{EVIL}": {"info": {"failed": True, "msg": EVIL}},
     }
     file = tmp_path / "report.html"
@@ -159,7 +159,7 @@ def test_nothing_that_was_told_is_executed(tmp_path: Path, opened: Opened, bypas
 @pytest.mark.parametrize("each", [100, 1000], ids=["3000-generations", "30000-generations"])
 def test_ten_prefixes_stay_usable(tmp_path: Path, opened: Opened, each: int) -> None:
     """Figures, no bounds on seconds: the machine may be busy."""
-    hosts = {"traces-eu": {"info": told({f"team{number}": each for number in range(10)})}}
+    hosts = {"traces-eu": told({f"team{number}": each for number in range(10)})}
     start = time.monotonic()
     file = make(tmp_path, hosts)
     drawn = time.monotonic() - start

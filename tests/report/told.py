@@ -70,7 +70,7 @@ def told(
     types: tuple[str, ...] = ("span", "service", "dependencies"),
     seed: int = 7,
 ) -> dict[str, Any]:
-    """The result of es_index_info for these prefixes, with so many generations for each record type."""
+    """What the report knows of a host with these prefixes, with so many generations for each record type."""
     dice = random.Random(seed)
     sets = [IndexSet(prefix, kind) for prefix in prefixes for kind in types]
     state = State({}).put(*(one for s in sets for one in indices(s, prefixes[s.prefix], dice)))
@@ -78,7 +78,7 @@ def told(
 
 
 def of_state(state: State, sets: list[IndexSet], entries: list[dict[str, Any]]) -> dict[str, Any]:
-    """The result for a state: the module's listing, and what its planners say, without asking conditions of a server."""
+    """The same for a state: the module's listing, and what its planners say, without asking conditions of a server."""
     parts = state.split(sets)
     found = [tell(view(part, one, NOW), NOW) for one, part in parts.items()]
     asked = {
@@ -102,9 +102,9 @@ def of_state(state: State, sets: list[IndexSet], entries: list[dict[str, Any]]) 
                     report.actions += [{**each, **whose} for each in action.describe()]
                     report.after[one] = action.predict(report.after[one])
         tell_next(found, job, report)
+    cluster = {"distribution": "elasticsearch", "version": "7.17.1"}
     return {
-        "changed": False,
-        "cluster": {"distribution": "elasticsearch", "version": "7.17.1"},
-        "index_sets": found,
-        "invocation": {"module_args": asked},
+        "info": {"changed": False, "cluster": cluster, "index_sets": found},
+        "listing": None,
+        "asked": asked,
     }

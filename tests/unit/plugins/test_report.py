@@ -21,6 +21,7 @@ from ansible_collections.tracestack.jaeger.plugins.plugin_utils import _report_w
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_chart import Axis, bar, overview
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_data import clusters
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_due import first_moment
+from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_hosts import results_of
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_page import fingerprint, gather
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_problems import problems_of
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_tonight import in_short, steps_of
@@ -49,7 +50,7 @@ def test_what_is_never_due_has_no_date() -> None:
 
 def test_what_goes_tonight_is_due_and_nothing_else() -> None:
     """The dates and the planners say the same, in each set."""
-    for one in clusters({"eu": {"info": told({"prod": 30})}}, NOW)[0].sets:
+    for one in clusters({"eu": told({"prod": 30})}, NOW)[0].sets:
         deleted = {each.name for each in one.generations if each.tonight == "deleted"}
         assert deleted == {each.name for each in one.generations if each.deleted and each.deleted <= NOW}
         assert deleted
@@ -101,16 +102,16 @@ def test_rules_are_told_in_words() -> None:
 def test_the_fingerprint_does_not_change_while_only_time_goes_by() -> None:
     now = told({"prod": 5})
     later: dict[str, Any] = copy.deepcopy(now)
-    for one in later["index_sets"]:
+    for one in later["info"]["index_sets"]:
         for each in one["indices"]:
             each["age_seconds"] += 60
     assert fingerprint(now) == fingerprint(later)
-    later["index_sets"][0]["indices"][0]["docs"] += 1
+    later["info"]["index_sets"][0]["indices"][0]["docs"] += 1
     assert fingerprint(now) != fingerprint(later)
 
 
 def test_hosts_of_one_cluster_are_shown_once_each_with_its_own_rules() -> None:
-    found = {name: {"info": told({"prod": 3, "staging": 3}, [entry(name)])} for name in ("prod", "staging")}
+    found = {name: told({"prod": 3, "staging": 3}, [entry(name)]) for name in ("prod", "staging")}
     (one,) = clusters(found, NOW)
     assert one.name == "prod, staging"
     assert len(one.sets) == 6
@@ -118,7 +119,7 @@ def test_hosts_of_one_cluster_are_shown_once_each_with_its_own_rules() -> None:
 
 
 def test_a_set_that_nobody_looks_after_is_a_note() -> None:
-    (one,) = clusters({"eu": {"info": told({"prod": 3, "staging": 3}, [entry("prod")])}}, NOW)
+    (one,) = clusters({"eu": told({"prod": 3, "staging": 3}, [entry("prod")])}, NOW)
     (note,) = problems_of(one, dict.fromkeys(one.sets, ""), "")
     assert not note.urgent
     assert note.headline == "3 index sets are not looked after"
@@ -127,9 +128,9 @@ def test_a_set_that_nobody_looks_after_is_a_note() -> None:
 def test_a_set_without_any_index_is_drawn() -> None:
     """As after a lost prefix: the module tells the set with what would become of it, and no index."""
     found = told({"prod": 2})
-    for one in found["index_sets"]:
+    for one in found["info"]["index_sets"]:
         one["indices"] = []
-    page = report_page({"eu": {"__index_lifecycle_info": found}}, TEMPLATES)
+    page = report_page({"eu": {"__index_lifecycle_info": found["info"]}}, TEMPLATES)
     assert "nothing is readable" in page
 
 
@@ -158,7 +159,7 @@ def test_each_thing_that_can_be_wrong_has_a_meaning_of_its_own() -> None:
     )
     found = []
     for state in states:
-        (cluster,) = clusters({"eu": {"info": of_state(state, [SPAN], [])}}, NOW)
+        (cluster,) = clusters({"eu": of_state(state, [SPAN], [])}, NOW)
         told_of = [each for each in problems_of(cluster, dict.fromkeys(cluster.sets, ""), "") if each.urgent]
         assert told_of
         found.append(told_of[0].headline)
@@ -167,8 +168,28 @@ def test_each_thing_that_can_be_wrong_has_a_meaning_of_its_own() -> None:
     assert len(set(found)) == len(states) - 1, found  # two ways to have nowhere to write
 
 
+def test_rules_are_read_as_the_module_reads_them() -> None:
+    """Written short, as in an inventory: defaults, other spellings and numbers as text."""
+    short = {
+        "index_prefix": "prod",
+        "lookback": {"unit_count": "7"},
+        "retention": {"number_of_days": "14"},
+        "conditions": {"max_age": "1d"},
+    }
+    variables = {
+        "__index_lifecycle_info": told({"prod": 30})["info"],
+        "__index_lifecycle_asked": {"server_urls": ["http://es:9200"], "index_sets": [short]},
+    }
+    (one,) = clusters(results_of({"eu": variables}), NOW)
+    (usual,) = clusters({"eu": told({"prod": 30})}, NOW)
+    for mine, others in zip(one.sets, usual.sets, strict=True):
+        assert [(each.hidden, each.deleted) for each in mine.generations] == [
+            (each.hidden, each.deleted) for each in others.generations
+        ]
+
+
 def test_the_night_in_one_sentence() -> None:
-    found = clusters({"eu": {"info": told({"prod": 30})}}, NOW)
+    found = clusters({"eu": told({"prod": 30})}, NOW)
     assert in_short(found).startswith(
         "Tonight's run rolls over 3 index sets and deletes 45 indices, which frees "
     )
@@ -180,7 +201,7 @@ def test_the_night_in_one_sentence() -> None:
 
 def test_bars_stay_within_the_picture() -> None:
     for prefixes in ({"a": 1}, {"a": 2}, {"a": 400}):
-        for one in clusters({"eu": {"info": told(prefixes)}}, NOW)[0].sets:
+        for one in clusters({"eu": told(prefixes)}, NOW)[0].sets:
             axis = Axis.over(one.generations, NOW, future=True)
             assert 0 <= axis.place(NOW) <= 100
             for each in one.generations:
@@ -194,7 +215,7 @@ def test_bars_stay_within_the_picture() -> None:
 
 
 def test_a_page_is_made_once_for_one_fingerprint() -> None:
-    hosts = {"eu": {"info": told({"prod": 3})}}
+    hosts = {"eu": told({"prod": 3})}
     first = gather(hosts, NOW, TEMPLATES, "A")
     assert first.fingerprint == gather(hosts, NOW + timedelta(hours=1), TEMPLATES, "A").fingerprint
     assert first.fingerprint != gather(hosts, NOW, TEMPLATES, "B").fingerprint
