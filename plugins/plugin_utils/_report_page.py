@@ -46,7 +46,10 @@ _RECENT = 24  # rows that stand open; older ones are folded
 _FOLD = 250  # rows of one fold
 _OPEN_SETS = 4  # with more sets on the page, all rows are folded
 _WEEK = timedelta(days=7)
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+# What HTML cannot hold, and what would turn the text around it.
+_CONTROL = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
 
 
 @dataclass(frozen=True)
@@ -222,12 +225,10 @@ def _environment(folder: str) -> Environment:
 
 
 def _clean(value: Any) -> Any:
-    """HTML has no control characters, not even escaped ones."""
-    return (
-        _CONTROL.sub("\N{REPLACEMENT CHARACTER}", value)
-        if isinstance(value, str) and not isinstance(value, Markup)
-        else value
-    )
+    """Show what must not be in a text by its number: HTML has no control characters, not even escaped ones."""
+    if not isinstance(value, str) or isinstance(value, Markup):
+        return value
+    return _CONTROL.sub(lambda found: f"[U+{ord(found.group()):04X}]", value)
 
 
 def _part(one: RecordSet, anchor: str, cluster: Cluster, problems: Sequence[Problem]) -> Part:
