@@ -101,7 +101,7 @@ def _label(at: datetime, step: timedelta, length: timedelta) -> str:
     return f"{at.day} {at:%b %Y}" if length > 300 * _DAY else f"{at.day} {at:%b}"
 
 
-def bar(one: Generation, axis: Axis) -> Bar:
+def life_of(one: Generation, axis: Axis) -> Bar:
     """One generation's life on an axis: written, readable, stored, and what is due."""
     now = axis.now
     ended, hidden, deleted = one.end(now), one.hidden, one.deleted
@@ -174,10 +174,10 @@ def _runs(generations: Iterable[Generation]) -> list[tuple[str, list[Generation]
 
 
 def staircase(generations: Sequence[Generation], axis: Axis) -> dict[str, str]:
-    """A line for each generation, two units high: what bar() draws, as a path for each kind."""
+    """A line for each generation, two units high: what life_of() draws, as a path for each kind."""
     paths = {"hidden": "", "readable": "", "written": ""}
     for row, one in enumerate(generations):
-        drawn = bar(one, axis)
+        drawn = life_of(one, axis)
         for piece in drawn.pieces:
             if piece.future:
                 continue

@@ -186,9 +186,9 @@ def _record_set(raw: Mapping[str, Any], asked: Mapping[str, Any]) -> RecordSet:
     ttl = duration("service_cache_ttl", asked["service_cache_ttl"]) if entry else None
     rules = _Rules(entry, ttl if raw["record_type"] == "service" else None, *_tonight(following))
     generations = tuple(
-        _generation(one, raw, f".ds-{base}-" if stream else f"{base}-", rules)
+        _generation(one, born, raw, f".ds-{base}-" if stream else f"{base}-", rules)
         for one in raw["indices"]
-        if one.get("created")
+        if (born := instant(one["created"]))
     )
     return RecordSet(
         prefix=str(raw["index_prefix"]),
@@ -240,10 +240,11 @@ def _usual(reason: str) -> bool:
     )
 
 
-def _generation(one: Mapping[str, Any], raw: Mapping[str, Any], head: str, rules: _Rules) -> Generation:
+def _generation(
+    one: Mapping[str, Any], born: datetime, raw: Mapping[str, Any], head: str, rules: _Rules
+) -> Generation:
     name = str(one["index"])
-    born, ended, readable = instant(one["created"]), instant(one["written_until"]), bool(one["readable"])
-    assert born is not None
+    ended, readable = instant(one["written_until"]), bool(one["readable"])
     hidden, deleted = (
         dates(born, ended, readable, rules.entry, rules.protected) if rules.entry else (None, None)
     )

@@ -23,7 +23,7 @@ from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_chart im
     Axis,
     Bar,
     Chart,
-    bar,
+    life_of,
     overview,
     sparkline,
     staircase,
@@ -57,7 +57,7 @@ class Row:
     """One generation as the table shows it."""
 
     one: Generation
-    bar: Bar | None
+    life: Bar | None
     written: str
     readable: str
     deleted: str
@@ -156,7 +156,8 @@ def draw(told: Report, now: datetime, folder: str, title: str) -> str:
             cluster,
             f"cluster-{number}",
             tuple(
-                _part(one, anchor, cluster, told.problems) for one, anchor in told.anchors[number - 1].items()
+                _part(one, anchor, cluster.now or now, told.problems)
+                for one, anchor in told.anchors[number - 1].items()
             ),
             in_short([cluster]),
         )
@@ -231,9 +232,7 @@ def _clean(value: Any) -> Any:
     return _CONTROL.sub(lambda found: f"[U+{ord(found.group()):04X}]", value)
 
 
-def _part(one: RecordSet, anchor: str, cluster: Cluster, problems: Sequence[Problem]) -> Part:
-    now = cluster.now
-    assert now is not None
+def _part(one: RecordSet, anchor: str, now: datetime, problems: Sequence[Problem]) -> Part:
     newest = tuple(reversed(one.generations))
     recent, older = newest[:_RECENT], newest[_RECENT:]
     axis = Axis.over(recent, now, future=True)
@@ -274,7 +273,7 @@ def _row(one: Generation, now: datetime, axis: Axis | None) -> Row:
     states = {"written": "being written", "readable": "readable", "hidden": "hidden"}
     return Row(
         one=one,
-        bar=bar(one, axis) if axis else None,
+        life=life_of(one, axis) if axis else None,
         written=words.minute(one.end(now)) if one.ended else "now" if one.live else "not known",
         readable=_readable(one, now),
         deleted=words.due(one.deleted),

@@ -18,7 +18,7 @@ from ansible_collections.tracestack.jaeger.plugins.filter.report_summary import 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import UNITS, lookback_cutoff
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import Index
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils import _report_words as words
-from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_chart import Axis, bar, overview
+from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_chart import Axis, life_of, overview
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_data import clusters
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_due import first_moment
 from ansible_collections.tracestack.jaeger.plugins.plugin_utils._report_hosts import results_of
@@ -205,7 +205,7 @@ def test_bars_stay_within_the_picture() -> None:
             axis = Axis.over(one.generations, NOW, future=True)
             assert 0 <= axis.place(NOW) <= 100
             for each in one.generations:
-                for piece in bar(each, axis).pieces:
+                for piece in life_of(each, axis).pieces:
                     assert piece.at >= 0
                     assert piece.width > 0
                     assert piece.at + piece.width <= 100.5
