@@ -119,7 +119,9 @@ class Machine:
         for call in self.take_calls():
             words = call["arguments"][2:] if call["arguments"][0] == "--profile" else call["arguments"]
             known = call["recording"] is not None
-            commands.append(" ".join(words).split(" -", maxsplit=1)[0] if known else f"UNRECORDED {' '.join(words)}")
+            commands.append(
+                " ".join(words).split(" -", maxsplit=1)[0] if known else f"UNRECORDED {' '.join(words)}"
+            )
         return commands
 
 
