@@ -34,8 +34,10 @@ def free_ports() -> dict[str, int]:
 
 def test_unknown_method(tmp_path: Path) -> None:
     home = tmp_path / "home"
-    run = set_up("jaeger", home, {"jaeger_method": "operator"})
-    assert run.error == ("value of jaeger_method must be one of: native, binary, docker, got: operator")
+    run = set_up("jaeger", home, {"jaeger_method": "helm"})
+    assert run.error == (
+        "value of jaeger_method must be one of: native, binary, docker, operator, kubernetes, got: helm"
+    )
     assert not home.exists()
 
 
