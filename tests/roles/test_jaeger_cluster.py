@@ -11,36 +11,13 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.jaeger_role import rendered
 from tests.support.modules import run_module
-from tests.support.playbooks import play, set_up
-from tests.support.servers import ROOT, Elasticsearch, free_port
+from tests.support.playbooks import set_up
+from tests.support.servers import Elasticsearch, free_port
 
-ROLE = ROOT / "roles" / "jaeger"
 NEVER = "0 0 31 2 *"
 SECRET = "wrong-4711"
-RENDER = """
-- hosts: jaeger
-  gather_facts: false
-  tasks:
-    - ansible.builtin.include_vars: {file: "{{ role_path }}/defaults/main.yml"}
-    - ansible.builtin.include_vars: {file: "{{ role_path }}/vars/main.yml"}
-    - ansible.builtin.copy:
-        content: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) | to_json }}"
-        dest: "{{ answer }}"
-        mode: "0600"
-"""
-
-
-def rendered(folder: Path, *names: str, **variables: Any) -> dict[str, Any]:
-    """These variables of the role, as a play would see them. Its variables yield to those that are given."""
-    playbook = folder / "render.yml"
-    playbook.write_text(RENDER)
-    (folder / "templates").symlink_to(ROLE / "templates")
-    facts = {"__jaeger_secret_versions": "17", "__kubernetes_version": "v1.28.15"}
-    own = {"names": names, "answer": str(folder / "answer.json"), "role_path": str(ROLE)}
-    run = play(playbook, {**facts, **own, **variables})
-    assert run.code == 0, run.output
-    return dict(json.loads((folder / "answer.json").read_text()))
 
 
 def custom_resource(folder: Path, **variables: Any) -> dict[str, Any]:

@@ -1,0 +1,123 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Role jaeger, method kubernetes: real collectors and query services in a real cluster, on a real Elasticsearch."""
+
+from __future__ import annotations
+
+import dataclasses
+from pathlib import Path
+
+import pytest
+
+from tests.support.jaeger_role import Role
+from tests.support.kubernetes import Cluster
+from tests.support.modules import run_module
+from tests.support.servers import Elasticsearch, wait_for
+
+PASSWORD = "s3cr3t-4711"
+MADE = "deployments,services,hpa,pdb,configmaps,secrets,serviceaccounts"
+
+
+@pytest.fixture
+def role(cluster: Cluster, namespace: str, es: Elasticsearch, es_for_pods: str, tmp_path: Path) -> Role:
+    """The role, with its index sets initialised."""
+    cluster.images("jaeger")
+    answer = run_module("es_rollover_init", server_urls=es.url, index_prefix="prod", shards=1, replicas=0)
+    assert not answer.message
+    return Role(cluster, namespace, es, es_for_pods, tmp_path, {"jaeger_method": "kubernetes"})
+
+
+def test_from_nothing_to_nothing(role: Role) -> None:
+    """Check mode, for real, again, absent, absent again. Elasticsearch here knows no passwords and takes any."""
+    with_password = {"jaeger_elasticsearch_username": "jaeger", "jaeger_elasticsearch_password": PASSWORD}
+    foretold = role.done("--check", "--diff", "-vvvv", **with_password)
+    assert foretold.count("changed") > 0
+    assert role.names(MADE) == set()
+    first = role.done("--diff", "-vvvv", **with_password)
+    assert PASSWORD not in foretold.output + first.output
+    assert role.names(MADE) == {
+        "deployment.apps/jaeger-collector-plain",
+        "deployment.apps/jaeger-query-plain",
+        "service/jaeger-collector",
+        "service/jaeger-collector-headless",
+        "service/jaeger-query",
+        "horizontalpodautoscaler.autoscaling/jaeger-collector-plain",
+        "poddisruptionbudget.policy/jaeger-collector-plain",
+        "poddisruptionbudget.policy/jaeger-query-plain",
+        "secret/jaeger-elasticsearch",
+        "serviceaccount/jaeger-plain",
+    }
+    with role.load() as load:
+        load.wait_for_more()
+    assert load.refused == [0]
+    assert load.lost() == set()
+    assert all(role.finds(trace) for trace in sorted(load.accepted())[:3])
+    assert role.query("/api/services")["data"] == ["load"]
+    assert role.done(**with_password).count("changed") == 0
+    assert role.done(jaeger_state="absent").count("changed") > 0
+    assert role.names(MADE) == set()
+    assert role.done(jaeger_state="absent").count("changed") == 0
+    assert "prod-jaeger-span-000001" in role.es.indices()
+
+
+def test_what_is_wrong_is_said_and_a_second_run_goes_through(role: Role) -> None:
+    """An address of Elasticsearch that is none for pods, an image that is nowhere, a Secret that is not there."""
+    quick = {"jaeger_timeout": 40}
+    nowhere = "http://host.minikube.internal:1"
+    run = role(elasticsearch_url=nowhere, **quick)
+    assert run.error.startswith("Jaeger 1.57.0 is not ready after 40 s.")
+    assert "CrashLoopBackOff" in run.error or "Error" in run.error
+    assert "no Elasticsearch node available" in run.error
+    run = role(jaeger_collector_image="jaegertracing/jaeger-collector:9.9", **quick)
+    assert run.error.startswith("Jaeger 1.57.0 is not ready after 40 s.")
+    assert "jaegertracing/jaeger-collector:9.9" in run.error
+    assert "ErrImagePull" in run.error or "ImagePullBackOff" in run.error
+    run = role(jaeger_secret_name="vault", **quick)
+    assert run.error == (
+        f"There is no Secret vault in the namespace {role.namespace}: make it with ES_USERNAME, ES_PASSWORD, "
+        "or correct jaeger_secret_name."
+    )
+    assert role.done().count("failed") == 0
+
+
+def test_a_user_who_may_nothing(role: Role) -> None:
+    """The cluster is asked before anything is changed, and all that is forbidden is named."""
+    cluster = role.cluster
+    cluster.kubectl("create", "serviceaccount", "nobody", f"--namespace={role.namespace}")
+    token = cluster.kubectl("create", "token", "nobody", f"--namespace={role.namespace}")
+    kubeconfig = role.folder / "nobody"
+    kubeconfig.write_text(cluster.kubectl("config", "view", "--raw", "--flatten"))
+    own = f"--kubeconfig={kubeconfig}"
+    cluster.kubectl(own, "config", "set-credentials", "nobody", f"--token={token}")
+    cluster.kubectl(own, "config", "set-context", "--current", "--user=nobody")
+    run = role(kubernetes_kubeconfig=str(kubeconfig))
+    assert f"may not create deployments.apps in namespace {role.namespace}" in run.error
+    assert "patch services" in run.error
+    assert run.count("changed") == 0
+    assert token not in run.output
+
+
+def test_no_span_is_lost_while_jaeger_is_renewed(role: Role) -> None:
+    """A new password, then Jaeger 2 in place of Jaeger 1, and back, under load: every accepted trace is found."""
+    role.cluster.images("jaeger2")
+    with_password = {"jaeger_elasticsearch_username": "jaeger", "jaeger_elasticsearch_password": PASSWORD}
+    role.done(**with_password)
+    collectors = "app.kubernetes.io/component=collector"
+    roomy = dataclasses.replace(
+        role, settings={**role.settings, "jaeger_collector_resources": {"limits": {"memory": "256Mi"}}}
+    )
+    with role.load() as load:
+        changed = role.done(
+            "--diff", "-vvvv", **{**with_password, "jaeger_elasticsearch_password": "new-" + PASSWORD}
+        )
+        assert changed.count("changed") == 2
+        assert PASSWORD not in changed.output
+        load.wait_for_more()
+        roomy.done(jaeger_version="2.2.0", **with_password)
+        wait_for(lambda: role.images(collectors) == {"jaegertracing/jaeger:2.2.0"})
+        load.wait_for_more()
+        role.done(**with_password)
+        wait_for(lambda: role.images(collectors) == {"jaegertracing/jaeger-collector:1.57"})
+        load.wait_for_more()
+    assert load.lost() == set()
+    assert load.refused == [0]
