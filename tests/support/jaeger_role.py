@@ -109,7 +109,7 @@ class Role:
     def done(self, *arguments: str, **variables: Any) -> Run:
         """Run it; it goes well."""
         run = self(*arguments, **variables)
-        assert run.code == 0, run.output
+        assert run.code == 0, run.error or run.output[-3000:]
         return run
 
     def names(self, kinds: str) -> set[str]:
