@@ -166,6 +166,12 @@ def test_pods_of_the_method_kubernetes(tmp_path: Path, version: str) -> None:
     ]
 
 
+@pytest.mark.parametrize("method", ["operator", "kubernetes"])
+def test_rights_are_asked_for_in_the_namespace_alone(tmp_path: Path, method: str) -> None:
+    asked = rendered(tmp_path, "_jaeger_permissions", jaeger_method=method, jaeger_namespace="traces")
+    assert {permission["namespace"] for permission in asked["_jaeger_permissions"]} == {"traces"}
+
+
 def test_version_2_reads_its_storage_from_a_file(tmp_path: Path) -> None:
     around = rendered(
         tmp_path,
