@@ -43,7 +43,8 @@ def definition(cluster: Cluster, manifest: list[dict[str, Any]]) -> None:
     """The definition of the resource, without the webhooks: nobody would answer these. It may stay."""
     (found,) = [each for each in manifest if each["kind"] == "CustomResourceDefinition"]
     cluster.kubectl("apply", "--server-side", "--force-conflicts", "--filename=-", stdin=json.dumps(found))
-    cluster.kubectl("wait", "--for=condition=established", "crd/jaegers.jaegertracing.io", "--timeout=30s")
+    established = ("wait", "--for=condition=established", "crd/jaegers.jaegertracing.io", "--timeout=1s")
+    wait_for(lambda: cluster.attempt(*established).returncode == 0)
 
 
 @pytest.fixture
