@@ -97,21 +97,20 @@ NO_TOTAL = "echo no Java here; false"
 @pytest.mark.parametrize(
     ("recipes", "exit_code", "last"),
     [
-        ((GREEN, GREEN, GREEN), 0, "9 passed, 0 failed"),
-        ((RED, GREEN, GREEN), 2, "9 passed, 1 failed, 2 skipped"),
-        ((GREEN, RED, GREEN), 2, "9 passed, 1 failed, 2 skipped"),
-        ((GREEN, GREEN, RED), 2, "9 passed, 1 failed, 2 skipped"),
-        ((NO_TOTAL, GREEN, GREEN), 2, "6 passed, 1 failed"),
-        ((NO_TOTAL, NO_TOTAL, NO_TOTAL), 2, "0 passed, 3 failed"),
-        ((GREEN, "true", GREEN), 1, "6 passed, 1 failed"),
+        ((GREEN, GREEN), 0, "6 passed, 0 failed"),
+        ((RED, GREEN), 2, "6 passed, 1 failed, 2 skipped"),
+        ((GREEN, RED), 2, "6 passed, 1 failed, 2 skipped"),
+        ((NO_TOTAL, GREEN), 2, "3 passed, 1 failed"),
+        ((NO_TOTAL, NO_TOTAL), 2, "0 passed, 2 failed"),
+        ((GREEN, "true"), 1, "3 passed, 1 failed"),
     ],
 )
 def test_ci_s_last_line_is_the_total(
-    root: Path, tmp_path: Path, recipes: tuple[str, str, str], exit_code: int, last: str
+    root: Path, tmp_path: Path, recipes: tuple[str, str], exit_code: int, last: str
 ) -> None:
     (tmp_path / ".ci").mkdir()
     shutil.copy(root / ".ci/run", tmp_path / ".ci/run")
-    targets = zip(("test", "test-servers", "test-kubernetes"), recipes, strict=True)
+    targets = zip(("test", "test-servers"), recipes, strict=True)
     (tmp_path / "Makefile").write_text("".join(f"{name}:\n\t@{recipe}\n" for name, recipe in targets))
     ci = subprocess.run([tmp_path / ".ci/run"], capture_output=True, text=True, check=False)
     assert ci.returncode == exit_code

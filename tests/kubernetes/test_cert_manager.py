@@ -107,6 +107,9 @@ def test_a_webhook_that_never_answers(cluster: Cluster, cert_manager: dict[str, 
     cluster.kubectl(
         "patch", "service", "cert-manager-webhook", "-n", NAMESPACE, "--patch", json.dumps(selector)
     )
+    # The API server keeps its connection to a pod, whatever the service selects.
+    pods = ("pods", "--selector", "app.kubernetes.io/component=webhook")
+    cluster.kubectl("delete", *pods, "-n", NAMESPACE)
     failed = run(cert_manager, cert_manager_timeout=15)
     assert failed.error.startswith(
         "The webhook of cert-manager v1.6.1 does not answer the API server within 15 s: "
