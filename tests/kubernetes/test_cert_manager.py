@@ -102,26 +102,19 @@ def test_from_nothing_and_once_more(cluster: Cluster, cert_manager: dict[str, An
 
 def test_a_webhook_that_never_answers(cluster: Cluster, cert_manager: dict[str, Any]) -> None:
     assert run(cert_manager).code == 0
-    # Somebody's label selects no pod. It is not a field of ours, so it stays.
-    selector = {"spec": {"selector": {"by": "somebody"}}}
-    cluster.kubectl(
-        "patch", "service", "cert-manager-webhook", "-n", NAMESPACE, "--patch", json.dumps(selector)
-    )
-    # The API server keeps its connection to a pod, whatever the service selects.
-    pods = ("pods", "--selector", "app.kubernetes.io/component=webhook")
-    cluster.kubectl("delete", *pods, "-n", NAMESPACE)
+    # The manifest does not name the port, so what somebody sets there stays; the service has none like it.
+    port = "/webhooks/0/clientConfig/service/port"
+    webhook = ("mutatingwebhookconfiguration", "cert-manager-webhook", "--type=json", "--patch")
+    cluster.kubectl("patch", *webhook, json.dumps([{"op": "replace", "path": port, "value": 444}]))
     failed = run(cert_manager, cert_manager_timeout=15)
     assert failed.error.startswith(
         "The webhook of cert-manager v1.6.1 does not answer the API server within 15 s: "
         'Internal error occurred: failed calling webhook "webhook.cert-manager.io": '
     )
-    assert 'no endpoints available for service "cert-manager-webhook"' in failed.error
+    assert 'no service port 444 found for service "cert-manager-webhook"' in failed.error
     assert "Deployment cert-manager-webhook has 1 pod: cert-manager-webhook-" in failed.error
     assert "Log of cert-manager: " in failed.error
-    restored = {"spec": {"selector": {"by": None}}}
-    cluster.kubectl(
-        "patch", "service", "cert-manager-webhook", "-n", NAMESPACE, "--patch", json.dumps(restored)
-    )
+    cluster.kubectl("patch", *webhook, json.dumps([{"op": "replace", "path": port, "value": 443}]))
     mended = run(cert_manager)
     assert (mended.code, mended.count("changed")) == (0, 0), mended.output
 
