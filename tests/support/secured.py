@@ -95,7 +95,11 @@ def secured(folder: Path, release: str) -> Iterator[Secured]:
     try:
         wait_for(lambda: process.poll() is not None or is_ready(admin), 300)
         assert process.poll() is None, (folder / "server.log").read_text()
-        yield Secured(admin, authority.path, stranger.path, client_cert, stranger.issue("jaeger"))
+        server = Secured(admin, authority.path, stranger.path, client_cert, stranger.issue("jaeger"))
+        if admin.distribution != "opensearch":
+            # Elasticsearch makes its index of keys and roles after its start, and refuses everybody until that can be searched.
+            server.api_key()
+        yield server
     finally:
         stop(process)
 
