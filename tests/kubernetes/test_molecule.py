@@ -5,12 +5,10 @@
 from __future__ import annotations
 
 import os
-import subprocess
 from pathlib import Path
 
 from tests.support.kubernetes import Cluster
-from tests.support.playbooks import BIN
-from tests.support.servers import ROOT
+from tests.support.playbooks import BIN, run
 
 # What is not ours comes and goes with the cluster's own life.
 KINDS = (
@@ -34,24 +32,12 @@ def test_the_whole_story_and_its_end(cluster: Cluster, shared_manifests: Path) -
     cluster.images("cert-manager", "jaeger", "traced-api")
     before = everything(cluster)
     environment = {
-        **os.environ,
         "KUBECONFIG": str(cluster.kubeconfig),
         "PATH": f"{BIN}:{cluster.programs}:{os.environ['PATH']}",
         "TRACESTACK_SHARED": str(shared_manifests.parent),
-        "ANSIBLE_NOCOLOR": "1",
         "NO_COLOR": "1",
     }
-    command = [str(BIN / "molecule"), "test", "--scenario-name", "kubernetes"]
-    done = subprocess.run(
-        command,
-        cwd=ROOT,
-        env=environment,
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-20000:]
-    assert "INDICES AFTER ROLLOVER" in done.stdout
+    done = run([str(BIN / "molecule"), "test", "--scenario-name", "kubernetes"], environment)
+    assert done.code == 0, done.output[-20000:]
+    assert "INDICES AFTER ROLLOVER" in done.output
     assert everything(cluster) - before == set()

@@ -61,10 +61,11 @@ def play(
         json.dump(variables, file)
         file.flush()
         command = [str(BIN / "ansible-playbook"), str(playbook), "-e", f"@{file.name}", *arguments]
-        return _run(command, env or {}, folder)
+        return run(command, env or {}, folder)
 
 
-def _run(command: list[str], env: dict[str, str], folder: Path) -> Run:
+def run(command: list[str], env: dict[str, str], folder: Path = ROOT) -> Run:
+    """Run a program of ours, such as molecule, in a folder, with these variables over those of this process."""
     environment = {**os.environ, "PATH": f"{BIN}:{os.environ['PATH']}", "ANSIBLE_NOCOLOR": "1", **env}
     done = subprocess.run(
         command,
