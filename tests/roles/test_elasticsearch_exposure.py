@@ -20,8 +20,8 @@ import pytest
 
 from tests.support.playbooks import Run, files, play, processes
 from tests.support.proxy import Fault, Proxy, nth, proxy
-from tests.support.servers import Elasticsearch, answers, free_port, wait_for
-from tests.support.sshd import Sshd, key_pair, listens, sshd
+from tests.support.servers import Elasticsearch, answers, free_port, listens, wait_for
+from tests.support.sshd import Sshd, key_pair, sshd
 
 # Stands for the address of this machine that a cluster sees: this machine holds it, and Elasticsearch is not there.
 GATEWAY = "127.0.0.2"

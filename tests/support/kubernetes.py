@@ -23,7 +23,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -36,7 +35,7 @@ from tests.support import cluster_images
 from tests.support import kubernetes_parts as parts
 from tests.support.docker import PATHS, program
 from tests.support.go_programs import KUBERNETES, MODULES
-from tests.support.servers import ROOT, stop, wait_for
+from tests.support.servers import ROOT, listens, stop, wait_for
 
 FOLDER = ROOT / ".local" / "kubernetes" / "run"
 LOCK = Path("/run/lock/tracestack-kubernetes.lock")
@@ -142,7 +141,7 @@ class Cluster:
         listen = f"TCP-LISTEN:{port},bind={parts.HOST_ADDRESS},fork,reuseaddr"
         process = subprocess.Popen([program("socat", "socat"), listen, f"TCP:127.0.0.1:{local_port}"])
         try:
-            wait_for(lambda: process.poll() is not None or _accepts(parts.HOST_ADDRESS, port))
+            wait_for(lambda: process.poll() is not None or listens(port, parts.HOST_ADDRESS))
             assert process.poll() is None, f"socat cannot listen on {parts.HOST_ADDRESS}:{port}"
             yield f"{parts.HOST_ADDRESS}:{port}"
         finally:
@@ -360,14 +359,6 @@ def cluster(*images: str) -> Iterator[Cluster]:
         yield own
     finally:
         own.stop()
-
-
-def _accepts(host: str, port: int) -> bool:
-    try:
-        socket.create_connection((host, port), timeout=1).close()
-    except OSError:
-        return False
-    return True
 
 
 def _locks(file: int) -> bool:

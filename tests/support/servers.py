@@ -327,6 +327,13 @@ def answers(url: str) -> bool:
     return True
 
 
+def listens(port: int, host: str = "127.0.0.1") -> bool:
+    """Whether anybody listens there."""
+    with socket.socket() as probe:
+        probe.settimeout(5)
+        return probe.connect_ex((host, port)) == 0
+
+
 def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     """Wait until this is true."""
     end = time.monotonic() + seconds

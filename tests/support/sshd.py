@@ -8,7 +8,6 @@ import getpass
 import os
 import shutil
 import signal
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from tests.support.servers import free_port, wait_for
+from tests.support.servers import free_port, listens, wait_for
 
 
 @dataclass
@@ -117,10 +116,3 @@ def descendants(pid: int) -> list[int]:
     except OSError:
         return []
     return [pid, *(each for child in children for each in descendants(int(child)))]
-
-
-def listens(port: int, host: str = "127.0.0.1") -> bool:
-    """Whether anybody listens there."""
-    with socket.socket() as probe:
-        probe.settimeout(5)
-        return probe.connect_ex((host, port)) == 0
