@@ -90,6 +90,17 @@ options:
       - A request that changes something is never repeated blindly. The state is read again first.
     type: int
     default: 3
+  otlp_endpoint:
+    description:
+      - Base URL of an OpenTelemetry collector or a Jaeger that takes OTLP by HTTP, such as V(http://localhost:4318).
+      - The run is then exported as one trace, at its end. The spans are the run, its steps, and each request to the server with its status.
+      - If E(TRACEPARENT) (and E(TRACESTATE)) is set, the run is a part of that trace, and is recorded only if that trace is sampled.
+      - Credentials are not allowed in it. OpenTelemetry's own variables hold here, such as E(OTEL_EXPORTER_OTLP_HEADERS) for them,
+        E(OTEL_EXPORTER_OTLP_CERTIFICATE) for a private authority, and E(OTEL_SERVICE_NAME), which is C(jaeger-es-maintenance) otherwise.
+      - An export that fails or takes more than 5 seconds is a warning, and the run is what it is without it.
+    type: str
+    version_added: 0.2.0
 requirements:
   - elasticsearch (Python library) >= 8.19, < 9; its transport speaks to OpenSearch too
+  - opentelemetry-sdk and opentelemetry-exporter-otlp-proto-http (Python libraries), only for O(otlp_endpoint)
 """

@@ -21,21 +21,8 @@ description:
   - Says whether all is well, and whether the page would tell anything new.
   - The role P(tracestack.jaeger.report#role) uses it.
 positional: _input
-options:
-  _input:
-    description:
-      - For each host its variables. Of these C(__index_lifecycle_info) and C(__index_lifecycle_listing) are looked at, in which
-        C(tasks/info.yml) of the role P(tracestack.jaeger.index_lifecycle#role) leaves what M(tracestack.jaeger.es_index_info) told.
-    type: dict
-    required: true
-  templates:
-    description: Folder of C(page.html.j2) and C(page.css) on the controller.
-    type: str
-    required: true
-  title:
-    description: The page's title.
-    type: str
-    default: Jaeger's indices
+extends_documentation_fragment:
+  - tracestack.jaeger._report
 """
 
 EXAMPLES = r"""

@@ -88,6 +88,7 @@ def connection_spec() -> ArgumentSpec:
             "validate_certs": {"type": "bool", "default": True},
             "timeout": {"type": "int", "default": 120},
             "retries": {"type": "int", "default": 3},
+            "otlp_endpoint": {"type": "str"},
         },
         mutually_exclusive=(
             ("username", "api_key", "api_key_file", "bearer_token", "bearer_token_file"),

@@ -46,6 +46,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
     State,
     Template,
 )
+from ansible_collections.tracestack.jaeger.plugins.module_utils._tracing import Request, Trace
 
 if TYPE_CHECKING:
     from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import Adopt
@@ -64,6 +65,11 @@ _CREDENTIALS = {
     "api_key_file": "ES_API_KEY_FILE",
     "bearer_token": "ES_BEARER_TOKEN",
     "bearer_token_file": "ES_TOKEN_FILE",
+}
+# The options that take a URL: what one looks like, and where credentials belong instead.
+_URL_OPTIONS = {
+    "server_urls": ("http://localhost:9200", "username and password"),
+    "otlp_endpoint": ("http://localhost:4318", "the variable OTEL_EXPORTER_OTLP_HEADERS"),
 }
 _LABEL = r"[A-Za-z0-9_]([A-Za-z0-9_-]{0,61}[A-Za-z0-9_])?"
 _HOST = re.compile(rf"{_LABEL}(\.{_LABEL})*\.?", re.ASCII)
@@ -90,6 +96,7 @@ class ConnectionOptions:
     validate_certs: bool
     timeout: int
     retries: int
+    otlp_endpoint: str | None
 
     @classmethod
     def from_params(cls, params: Mapping[str, Any], env: Mapping[str, str]) -> ConnectionOptions:
@@ -113,7 +120,9 @@ class ConnectionOptions:
                 "server_urls is empty: give at least one URL, such as http://localhost:9200."
             )
         return cls(
-            server_urls=tuple(dict.fromkeys(_checked_url(url) for url in params["server_urls"])),
+            server_urls=tuple(
+                dict.fromkeys(_checked_url("server_urls", url) for url in params["server_urls"])
+            ),
             username=_sendable("username", given["username"]),
             ca_path=params["ca_path"] or None,
             client_cert=params["client_cert"] or None,
@@ -122,6 +131,7 @@ class ConnectionOptions:
             validate_certs=params["validate_certs"],
             timeout=params["timeout"],
             retries=params["retries"],
+            otlp_endpoint=_checked_endpoint(params["otlp_endpoint"]),
             **secrets,
         )
 
@@ -166,10 +176,15 @@ def _sendable(name: str, value: str | None) -> str | None:
     return value
 
 
-def _checked_url(url: str) -> str:
+def _checked_endpoint(url: str | None) -> str | None:
+    return _checked_url("otlp_endpoint", url) if url else None
+
+
+def _checked_url(name: str, url: str) -> str:
     """The URL with its port written out, as the clients want it."""
+    example, place = _URL_OPTIONS[name]
     shown = url.rpartition("@")[2].partition("?")[0]
-    form = f"server_urls: {shown!r} is not a URL of the form http://localhost:9200."
+    form = f"{name}: {shown!r} is not a URL of the form {example}."
     try:
         parts = urlsplit(url.strip())
         port, host = parts.port, parts.hostname or ""
@@ -178,13 +193,9 @@ def _checked_url(url: str) -> str:
     if parts.scheme not in ("http", "https") or not (_HOST.fullmatch(host) or _is_ipv6(host)):
         raise ConfigurationError(form)
     if "@" in parts.netloc:
-        raise ConfigurationError(
-            f"server_urls: the URL of {host} carries credentials: put them in username and password."
-        )
+        raise ConfigurationError(f"{name}: the URL of {host} carries credentials: put them in {place}.")
     if parts.query or parts.fragment:
-        raise ConfigurationError(
-            f"server_urls: {shown!r} has a query or a fragment: give the URL without it."
-        )
+        raise ConfigurationError(f"{name}: {shown!r} has a query or a fragment: give the URL without it.")
     host = f"[{host}]" if ":" in host else host
     return (
         f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}{parts.path.rstrip('/')}"
@@ -201,10 +212,11 @@ def _is_ipv6(host: str) -> bool:
 class Cluster:
     """The dozen calls that the domain needs, for every server family."""
 
-    def __init__(self, options: ConnectionOptions) -> None:
+    def __init__(self, options: ConnectionOptions, trace: Trace) -> None:
         self._options = options
         self._where = _urls(options)
-        self._send = _Sender(options)
+        self._send = _Sender(options, trace)
+        self.trace = trace
         self.info = self._identify()
 
     # Reads
@@ -456,7 +468,7 @@ class Cluster:
         """A request that changes nothing, repeated while the trouble may pass."""
         for attempt in range(self._options.retries + 1):
             try:
-                return understand(self._send(method, path, params, body))
+                return understand(self._send(method, path, params, body, attempt))
             except OutcomeUnknownError as passing:
                 if attempt == self._options.retries:
                     raise ConnectionFailedError(f"{self._where}: {passing}. {_ADVICE}") from None
@@ -514,29 +526,44 @@ class _Sender:
     product: whether the first answer said that it is Elasticsearch's; if so, each later one must say it too.
     """
 
-    def __init__(self, options: ConnectionOptions) -> None:
+    def __init__(self, options: ConnectionOptions, trace: Trace) -> None:
         elastic_transport = self._library = _transport_library()
         self._options = options
+        self._trace = trace
         self._headers = {"accept": "application/json", **_authorization(options)}
         nodes = [_node(elastic_transport.NodeConfig, url, options) for url in options.server_urls]
         self._transport = elastic_transport.Transport(nodes, max_retries=0, retry_on_timeout=False)
         self.product: bool | None = None
 
-    def __call__(self, method: str, path: str, params: Mapping[str, str], body: Any) -> Any:
+    def __call__(self, method: str, path: str, params: Mapping[str, str], body: Any, attempt: int = 0) -> Any:
+        with self._trace.request(method, path, attempt) as request:
+            try:
+                return self._exchange(method, path, params, body, request)
+            finally:
+                if self.product is False:
+                    request.sent_to_opensearch()
+
+    def _exchange(
+        self, method: str, path: str, params: Mapping[str, str], body: Any, request: Request
+    ) -> Any:
         headers = self._headers
         if body is not None:
             kind = "application/x-ndjson" if isinstance(body, str) else "application/json"
             headers = {**headers, "content-type": kind}
         target = f"{path}?{urlencode(params)}" if params else path
         library = self._library
+        told = library.OpenTelemetrySpan(request.span)  # which node it goes to, and its URL
         try:
-            meta, answer = self._transport.perform_request(method, target, body=body, headers=headers)
+            meta, answer = self._transport.perform_request(
+                method, target, body=body, headers=headers, otel_span=told
+            )
         except library.TlsError as failed:
             raise _tls_failed(failed.message, self._options) from None
         except library.SerializationError:
             raise NotElasticsearchError(_not_elasticsearch(self._options)) from None
         except library.TransportError as failed:
             raise OutcomeUnknownError(_no_answer(failed.message)) from None
+        request.answered(meta.status)
         if not 200 <= meta.status < 300:
             raise _refused(method, path, meta.status, answer, self._options)
         named = meta.headers.get("x-elastic-product") == "Elasticsearch"

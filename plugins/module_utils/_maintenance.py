@@ -83,8 +83,9 @@ def maintenance_job(params: Mapping[str, Any], name: str = "index_sets") -> Job:
     for number, entry in enumerate(params[name]):
         prefix = params["index_prefix"] if entry["index_prefix"] is None else entry["index_prefix"]
         _add(steps, {**entry, "index_prefix": prefix}, params, f"{name}[{number}]")
+    named_steps = {"rollover": steps.rollover, "lookback": steps.lookback, "clean": steps.clean}
     return Job(
-        [steps.rollover, steps.lookback, steps.clean],
+        {name: step for name, step in named_steps.items() if step},
         births=bool(steps.rollover),
         sizes=frozenset(steps.sizes),
         separators=steps.separators,

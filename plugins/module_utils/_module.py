@@ -55,6 +55,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
     View,
     view,
 )
+from ansible_collections.tracestack.jaeger.plugins.module_utils._tracing import Trace, traced_run
 
 # What the server answers when another run was faster, or somebody deleted what we were about to touch.
 _RACES = ("resource_already_exists_exception", "index_not_found_exception", "aliases_not_found_exception")
@@ -67,7 +68,7 @@ Planner = Callable[[View, datetime], Plan]
 
 @dataclass(frozen=True)
 class Job:
-    """What a module wants done: in each step a planner for each index set that the step is about.
+    """What a module wants done: the steps by name, in each of them a planner for each index set that it is about.
 
     births: indices are made, which get the server's time. sizes: the sets whose planners ask for sizes on disk.
     settles: aliases are put back, so what a run that overtook this one has done meanwhile is looked at afterwards.
@@ -75,7 +76,7 @@ class Job:
     in the dates of a set's dated indices, where it is not "-".
     """
 
-    steps: Sequence[Mapping[IndexSet, Planner]]
+    steps: Mapping[str, Mapping[IndexSet, Planner]]
     templates: bool = False
     births: bool = False
     settles: bool = False
@@ -87,7 +88,7 @@ class Job:
     @property
     def index_sets(self) -> list[IndexSet]:
         """The sets of all steps, each one once."""
-        return list(dict.fromkeys(index_set for step in self.steps for index_set in step))
+        return list(dict.fromkeys(index_set for step in self.steps.values() for index_set in step))
 
     def view(self, state: State, index_set: IndexSet, now: datetime | None = None) -> View:
         """One set's part of the state, as its planners see it."""
@@ -105,23 +106,30 @@ class Report:
     warnings: list[str] = field(default_factory=list)
     before: dict[IndexSet, State] = field(default_factory=dict)
     after: dict[IndexSet, State] = field(default_factory=dict)
+    trace_id: str = ""
+
+    @property
+    def trace(self) -> dict[str, str]:
+        """The result's word about the trace, if there is one."""
+        return {"trace_id": self.trace_id} if self.trace_id else {}
 
 
-def run_module(spec: ArgumentSpec, prepare: Callable[[Mapping[str, Any]], Job]) -> None:
+def run_module(name: str, spec: ArgumentSpec, prepare: Callable[[Mapping[str, Any]], Job]) -> None:
     """Run a module that changes index sets, from its argument spec to its exit."""
     module = AnsibleModule(**spec.to_kwargs(), supports_check_mode=True)
     report = Report()
     with clear_errors(module, report):
         options = connection_options(module)
         job = prepare(module.params)
-        Run(Cluster(options), job, module.check_mode, report).execute()
+        with traced(name, module, options, report, job.index_sets) as trace:
+            Run(Cluster(options, trace), job, module.check_mode, report).execute()
         for warning in report.warnings:
             module.warn(warning)
         result = _result(report, job)
         if module._diff:
             result["diff"] = {"before": _picture(report.before, job), "after": _picture(report.after, job)}
     if report.failures:
-        told = "; ".join(f"{_label(failure)}: {failure['msg']}" for failure in report.failures)
+        told = _told(report.failures)
         failed = len({_label(failure) for failure in report.failures})
         msg = f"{failed} of {len(job.index_sets)} index sets failed: {told}"
         module.fail_json(msg=msg, **result)
@@ -130,10 +138,43 @@ def run_module(spec: ArgumentSpec, prepare: Callable[[Mapping[str, Any]], Job]) 
 
 def connection_options(module: AnsibleModule) -> ConnectionOptions:
     """The connection options; whatever is secret in them is never shown from here on."""
-    module.no_log_values.update(secrets_in_urls(module.params["server_urls"]))
+    urls = [*module.params["server_urls"], module.params["otlp_endpoint"] or ""]
+    module.no_log_values.update(secrets_in_urls(urls))
     options = ConnectionOptions.from_params(module.params, os.environ)
     module.no_log_values.update(options.secrets)
     return options
+
+
+@contextmanager
+def traced(
+    name: str,
+    module: AnsibleModule,
+    options: ConnectionOptions,
+    report: Report,
+    index_sets: Sequence[IndexSet],
+) -> Iterator[Trace]:
+    """What is done in the block is a trace, if the options ask for one."""
+    with traced_run(name, options.otlp_endpoint, options.secrets, os.environ, module.warn) as trace:
+        report.trace_id = trace.id
+        trace.tell(check_mode=module.check_mode, index_sets=[one.base for one in index_sets])
+        try:
+            with counted(trace, report):
+                yield trace
+        finally:
+            trace.tell(changed=bool(report.actions))
+
+
+@contextmanager
+def counted(trace: Trace, report: Report) -> Iterator[None]:
+    """How much the block adds to the report, and whether it failed, is told in the trace."""
+    actions, kept, failures = len(report.actions), len(report.kept), len(report.failures)
+    try:
+        yield
+    finally:
+        new = report.failures[failures:]
+        trace.tell(actions=len(report.actions) - actions, kept=len(report.kept) - kept, failed=bool(new))
+        if new:
+            trace.fail(_told(new))
 
 
 @contextmanager
@@ -160,7 +201,7 @@ def _so_far(report: Report | None) -> dict[str, Any]:
     if report is None:
         return {}
     told = {"actions": report.actions, "kept": report.kept, "failures": report.failures}
-    return {"changed": bool(report.actions), **told}
+    return {"changed": bool(report.actions), **told, **report.trace}
 
 
 class Run:
@@ -188,11 +229,23 @@ class Run:
         self.now = self._agreed_time()
         if self.job.ilm_policy:
             self.cluster.check_ilm_policy(self.job.ilm_policy)
-        self._read()
-        for step in self.job.steps:
-            self._step(step)
+        with self._part("read"):
+            self._read()
+        self._all_steps()
         if self.job.settles and self.report.actions and not self.check_mode:
-            self._settle()
+            with self._part("settle"):
+                self._settle()
+
+    def _all_steps(self) -> None:
+        for name, step in self.job.steps.items():
+            with self._part(name):
+                self._step(step)
+
+    @contextmanager
+    def _part(self, name: str) -> Iterator[None]:
+        """A part of the run, which is a span where it is traced."""
+        with self.cluster.trace.span(name), counted(self.cluster.trace, self.report):
+            yield
 
     def _settle(self) -> None:
         """Read again and put right what came of an alias that another run had put back and rolled over meanwhile.
@@ -202,8 +255,7 @@ class Run:
         fresh = self.cluster.read(patterns_of(self.job.index_sets)).split(self.job.index_sets)
         for index_set, state in fresh.items():
             self.states[index_set] = self.states[index_set].refreshed(state)
-        for step in self.job.steps:
-            self._step(step)
+        self._all_steps()
 
     def _read(self) -> None:
         sets = self.job.index_sets
@@ -439,6 +491,7 @@ def _result(report: Report, job: Job) -> dict[str, Any]:
         "failures": report.failures,
         "cluster": report.cluster,
         "index_sets": [describe(job.view(report.after[one], one)) for one in job.index_sets],
+        **report.trace,
     }
 
 
@@ -491,6 +544,10 @@ def _picture(states: Mapping[IndexSet, State], job: Job) -> dict[str, Any]:
 def _iso(instant: datetime | None) -> str | None:
     known = instant is not None and instant != UNBORN
     return instant.isoformat(timespec="milliseconds").replace("+00:00", "Z") if instant and known else None
+
+
+def _told(failures: Iterable[Mapping[str, str]]) -> str:
+    return "; ".join(f"{_label(failure)}: {failure['msg']}" for failure in failures)
 
 
 def _label(failure: Mapping[str, str]) -> str:

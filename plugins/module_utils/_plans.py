@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from itertools import dropwhile, takewhile
-from typing import Any
+from typing import Any, NamedTuple
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import (
     Action,
@@ -369,48 +369,69 @@ def _iso(instant: datetime) -> str:
     return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
-def problems(view: View) -> list[str]:
-    """What is wrong with an index set, a sentence each; none for a healthy one, or one of dated indices only."""
+class Problem(NamedTuple):
+    """Something that is wrong with an index set: of which kind, and in plain words."""
+
+    kind: str
+    text: str
+
+
+# The kinds, for programs: they stay as they are whatever becomes of the words.
+PROBLEM_KINDS = (
+    "index_in_place_of_alias",
+    "no_write_index",
+    "write_index_not_readable",
+    "generation_hidden",
+    "older_generation_written",
+    "blocked",
+    "red",
+)
+
+
+def problems(view: View) -> list[Problem]:
+    """What is wrong with an index set; nothing with a healthy one, or one of dated indices only."""
     names = view.index_set
     if view.concrete:
-        return [
-            f"{name} is an index where an alias belongs: es_rollover_init with adopt moves its documents"
-            for name in view.concrete
-        ]
+        reason = "is an index where an alias belongs: es_rollover_init with adopt moves its documents"
+        return [Problem("index_in_place_of_alias", f"{name} {reason}") for name in view.concrete]
     behind = view.state.behind(names.write_alias)
     if not behind:
         lost = f"no index is behind the write alias {names.write_alias}: es_rollover_init puts it back"
-        return [lost] if view.generations else []
+        return [Problem("no_write_index", lost)] if view.generations else []
     if view.write_index is None:
-        return [
-            f"{len(behind)} indices are behind {names.write_alias} and none of them is marked as the write index"
-        ]
+        many = f"{len(behind)} indices are behind {names.write_alias} and none of them is marked as the write index"
+        return [Problem("no_write_index", many)]
     found = []
     if names.read_alias not in view.write_index.aliases:
-        found.append(f"{view.write_index.name} is written but not behind the read alias {names.read_alias}")
+        unread = f"{view.write_index.name} is written but not behind the read alias {names.read_alias}"
+        found.append(Problem("write_index_not_readable", unread))
     older = dropwhile(lambda member: not member.readable, view.generations)
+    hidden = "is not readable, though an older generation is: spans may have been hidden by accident"
     found += [
-        f"{member.index.name} is not readable, though an older generation is: spans may have been hidden by accident"
+        Problem("generation_hidden", f"{member.index.name} {hidden}")
         for member in takewhile(lambda member: not member.is_write_index, older)
         if not member.readable
     ]
     newest = view.generations[-1].index if view.generations else view.write_index
     if newest is not view.write_index:
-        found.append(f"the write alias is on {view.write_index.name}, but {newest.name} is newer")
+        behind_it = f"the write alias is on {view.write_index.name}, but {newest.name} is newer"
+        found.append(Problem("older_generation_written", behind_it))
     return found + _troubles(view)
 
 
-def _troubles(view: View) -> list[str]:
+def _troubles(view: View) -> list[Problem]:
     """What keeps single indices from being read, hidden or deleted."""
+    cause = "a full disk sets such a block, or an adoption that was cut off"
     blocked = [
-        f"{member.index.name} is blocked ({', '.join(sorted(member.index.blocks))}): a full disk sets such a block, or an adoption "
-        "that was cut off"
+        Problem(
+            "blocked", f"{member.index.name} is blocked ({', '.join(sorted(member.index.blocks))}): {cause}"
+        )
         for member in view.members
         if member.index.blocks
     ]
     red = [
-        f"{m.index.name} has health red: a part of it cannot be read"
-        for m in view.members
-        if m.index.health == "red"
+        Problem("red", f"{member.index.name} has health red: a part of it cannot be read")
+        for member in view.members
+        if member.index.health == "red"
     ]
     return blocked + red

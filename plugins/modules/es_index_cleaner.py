@@ -145,6 +145,11 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+trace_id:
+  description: The trace that the run was exported as.
+  returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled
+  type: str
+  sample: 0af7651916cd43dd8448eb211c80319c
 """
 
 from collections.abc import Mapping
@@ -183,7 +188,7 @@ def prepare(params: Mapping[str, Any]) -> Job:
 
     sets = index_sets(prefix, params["record_types"], params["archive"])
     return Job(
-        [dict.fromkeys(sets, plan)],
+        {"clean": dict.fromkeys(sets, plan)},
         sizes=frozenset(sets if params["max_size"] else ()),
         separators=dict.fromkeys(sets, separator),
     )
@@ -204,7 +209,7 @@ def main() -> None:
         required_one_of=(RETENTION_LIMITS,),
     )
     spec = connection_spec().merge(index_set_spec()).merge(age_spec()).merge(snapshot_spec()).merge(own)
-    run_module(spec, prepare)
+    run_module("es_index_cleaner", spec, prepare)
 
 
 if __name__ == "__main__":

@@ -100,6 +100,15 @@ index_sets:
       elements: str
       returned: success
       sample: [prod-jaeger-span-000003 is written but not behind the read alias prod-jaeger-span-read]
+    problem_kinds:
+      description:
+        - The kind of each of RV(index_sets[].problems), in the same order. Programs can rely on these words.
+        - V(index_in_place_of_alias), V(no_write_index), V(write_index_not_readable), V(generation_hidden),
+          V(older_generation_written), V(blocked) or V(red).
+      type: list
+      elements: str
+      returned: success
+      sample: [write_index_not_readable]
     indices:
       description: The indices of the set, oldest first. C(docs) counts nested documents too, C(size_bytes) is the size on disk.
       type: list
@@ -115,6 +124,11 @@ index_sets:
           health: yellow
           docs: 13
           size_bytes: 19251
+trace_id:
+  description: The trace that the run was exported as.
+  returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled
+  type: str
+  sample: 0af7651916cd43dd8448eb211c80319c
 """
 
 from datetime import datetime
@@ -141,6 +155,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._module import (
     clear_errors,
     connection_options,
     describe,
+    traced,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
     ALL_RECORD_TYPES,
@@ -149,7 +164,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
     check_prefix,
     find_index_set,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import problems
+from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import Problem, problems
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import State, View, view
 
 
@@ -194,7 +209,11 @@ def tell(one: View, clock: datetime) -> dict[str, Any]:
         entry["health"] = member.index.health
         entry["docs"] = member.index.docs
         entry["size_bytes"] = member.index.size
-    return {**told, "strategy": _strategy(one), "problems": problems(one)}
+    return {**told, "strategy": _strategy(one), **_tell_problems(problems(one))}
+
+
+def _tell_problems(found: list[Problem]) -> dict[str, list[str]]:
+    return {"problems": [one.text for one in found], "problem_kinds": [one.kind for one in found]}
 
 
 def _strategy(one: View) -> str:
@@ -218,16 +237,19 @@ def main() -> None:
         if prefix is not None:
             check_prefix(prefix)
         job = maintenance_job(module.params) if module.params["index_sets"] else None
-        cluster = Cluster(options)
-        told = [tell(one, cluster.info.clock) for one in look(cluster, prefix)]
-        if job is not None:
-            report = Report()
-            Run(cluster, job, True, report).execute()
-            tell_next(told, job, report)
-            for warning in report.warnings:
-                module.warn(warning)
+        report, foretold = Report(), Report()
+        with traced("es_index_info", module, options, report, job.index_sets if job else []) as trace:
+            cluster = Cluster(options, trace)
+            with trace.span("look"):
+                told = [tell(one, cluster.info.clock) for one in look(cluster, prefix)]
+            if job is not None:
+                with trace.span("foretell"):
+                    Run(cluster, job, True, foretold).execute()
+                tell_next(told, job, foretold)
+        for warning in foretold.warnings:
+            module.warn(warning)
     info = {"distribution": cluster.info.distribution, "version": cluster.info.version}
-    module.exit_json(changed=False, cluster=info, index_sets=told)
+    module.exit_json(changed=False, cluster=info, index_sets=told, **report.trace)
 
 
 def tell_next(told: list[dict[str, Any]], job: Job, report: Report) -> None:
@@ -236,7 +258,7 @@ def tell_next(told: list[dict[str, Any]], job: Job, report: Report) -> None:
     for index_set, state in report.after.items():
         if index_set.read_alias not in known:
             one = job.view(state, index_set)
-            known[index_set.read_alias] = {**describe(one), "strategy": _strategy(one), "problems": []}
+            known[index_set.read_alias] = {**describe(one), "strategy": _strategy(one), **_tell_problems([])}
             told.append(known[index_set.read_alias])
         whose = {"index_prefix": index_set.prefix, "record_type": index_set.record_type}
         known[index_set.read_alias]["next"] = {

@@ -108,6 +108,11 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+trace_id:
+  description: The trace that the run was exported as.
+  returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled
+  type: str
+  sample: 0af7651916cd43dd8448eb211c80319c
 """
 
 from collections.abc import Mapping
@@ -144,13 +149,13 @@ def prepare(params: Mapping[str, Any]) -> Job:
         return plan_lookback(view, rule(now, cutoff(now)))
 
     sets = index_sets(prefix, params["record_types"], params["archive"])
-    return Job([dict.fromkeys(sets, plan)], separators=dict.fromkeys(sets, separator))
+    return Job({"lookback": dict.fromkeys(sets, plan)}, separators=dict.fromkeys(sets, separator))
 
 
 def main() -> None:
     """Entry point of the module."""
     own = ArgumentSpec({**LOOKBACK, "index_date_separator": {"type": "str", "default": "-"}})
-    run_module(connection_spec().merge(index_set_spec()).merge(age_spec()).merge(own), prepare)
+    run_module("es_lookback", connection_spec().merge(index_set_spec()).merge(age_spec()).merge(own), prepare)
 
 
 if __name__ == "__main__":

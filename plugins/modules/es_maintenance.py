@@ -130,6 +130,11 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+trace_id:
+  description: The trace that the run was exported as.
+  returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled
+  type: str
+  sample: 0af7651916cd43dd8448eb211c80319c
 """
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
@@ -146,7 +151,11 @@ def main() -> None:
     """Entry point of the module."""
     entries = {"type": "list", "elements": "dict", "required": True, "options": ENTRY}
     own = ArgumentSpec({"index_prefix": {"type": "str"}, "index_sets": entries})
-    run_module(connection_spec().merge(age_spec()).merge(snapshot_spec()).merge(own), maintenance_job)
+    run_module(
+        "es_maintenance",
+        connection_spec().merge(age_spec()).merge(snapshot_spec()).merge(own),
+        maintenance_job,
+    )
 
 
 if __name__ == "__main__":

@@ -142,6 +142,11 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+trace_id:
+  description: The trace that the run was exported as.
+  returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled
+  type: str
+  sample: 0af7651916cd43dd8448eb211c80319c
 """
 
 from collections.abc import Mapping
@@ -170,13 +175,13 @@ def prepare(params: Mapping[str, Any]) -> Job:
         return plan_rollover(view, conditions)
 
     sets = index_sets(prefix, params["record_types"], params["archive"])
-    return Job([dict.fromkeys(sets, plan)], births=True)
+    return Job({"rollover": dict.fromkeys(sets, plan)}, births=True)
 
 
 def main() -> None:
     """Entry point of the module."""
     own = ArgumentSpec({"conditions": {"type": "dict", "default": {"max_age": "2d"}, "options": CONDITIONS}})
-    run_module(connection_spec().merge(index_set_spec()).merge(own), prepare)
+    run_module("es_rollover", connection_spec().merge(index_set_spec()).merge(own), prepare)
 
 
 if __name__ == "__main__":
