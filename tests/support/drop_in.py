@@ -4,12 +4,12 @@
 
 from __future__ import annotations
 
-import glob
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from tests.support.moved_clock import clock_environment
 from tests.support.servers import ROOT
 
 PROGRAM = (sys.executable, "-m", "jaeger_es_maintenance")
@@ -19,23 +19,21 @@ _PATHS = f"{ROOT / 'maintenance' / 'src'}:{ROOT / 'collections'}"
 def environment(given: Mapping[str, str], clock: Path | None = None) -> dict[str, str]:
     """What the program runs in: what is given, and nothing of ours but its place. clock: a server's file of its clock."""
     found = {"PYTHONPATH": _PATHS, "LC_ALL": "C.UTF-8", **given}
-    if clock is not None:
-        (library,) = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
-        found |= {
-            "LD_PRELOAD": library,
-            "FAKETIME_TIMESTAMP_FILE": str(clock),
-            "FAKETIME_DONT_FAKE_MONOTONIC": "1",
-        }
-    return found
+    return found if clock is None else found | clock_environment(clock)
 
 
 def drop_in(
     *arguments: str, env: Mapping[str, str] | None = None, clock: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     """Run it to its end. Whatever comes, it is said without a traceback."""
+    return finished([*PROGRAM, *arguments], environment(env or {}, clock))
+
+
+def finished(command: Sequence[str], env: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
+    """Run a program to its end. Whatever comes, it is said without a traceback."""
     done = subprocess.run(
-        [*PROGRAM, *arguments],
-        env=environment(env or {}, clock),
+        command,
+        env=env,
         stdin=subprocess.DEVNULL,
         capture_output=True,
         text=True,

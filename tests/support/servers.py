@@ -7,6 +7,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import random
 import re
 import signal
 import socket
@@ -20,8 +21,9 @@ import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, TextIO
 from urllib.parse import quote
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -30,19 +32,39 @@ HELPER = ROOT / "roles" / "elasticsearch" / "files" / "embedded" / "server.py"
 # Which server the tests run on: elasticsearch-7.17.1 (default), elasticsearch-8.19.21, elasticsearch-9.5.3,
 # opensearch-1.3.13, opensearch-2.19.4 or opensearch-3.4.0.
 RELEASE = os.environ.get("TRACESTACK_TEST_SERVER", "elasticsearch-7.17.1")
-# Indices with a leading dot are the server's own, but for those behind data streams.
+# A time in a clock's file, where it is not an offset, is in seconds since 1970 (tests/support/moved_clock.py).
+CLOCK_FORMAT = {"FAKETIME_FMT": "%s"}
 # Else the server looks at its clock every 200 ms only, and a rollover just after the clock was moved gets the old time.
 _NO_CACHED_TIME = "thread_pool.estimated_time_interval=0ms"
+# Indices with a leading dot are the server's own, but for those behind data streams.
 HIDDEN = re.compile(r"\.(?!ds-)")
+# Jaeger v1.57.0 asks for ranges by "from", which Elasticsearch 9 no longer understands: it writes, and finds nothing.
+JAEGER_READS = not RELEASE.startswith("elasticsearch-9")
+PORTS = Path(tempfile.gettempdir()) / f"tracestack-ports-{os.getuid()}"
+CLAIMS: list[TextIO] = []  # the ports that this process has been given, locked until it ends
 # By how many seconds the clock of the modules is moved (tests/support/modules.py).
 module_clock = {"offset": 0}
 
 
 def free_port() -> int:
-    """A port of the loopback interface that nobody listens on now."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port of the loopback interface that nobody listens on now, and that no other test is given.
+
+    It is none of those that the kernel gives to whoever does not care (32768 to 60999): between now and the start of the
+    server that it is for, another's proxy might get it.
+    """
+    PORTS.mkdir(exist_ok=True)
+    while True:
+        port = random.randrange(20000, 30000)
+        claim = (PORTS / str(port)).open("w")
+        try:
+            fcntl.flock(claim, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with socket.socket() as probe:
+                probe.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        CLAIMS.append(claim)
+        return port
 
 
 @dataclass(frozen=True)
@@ -183,7 +205,9 @@ def elasticsearch(
         server.set_clock("+0d")
         command += ["--clock", str(server.clock), "--setting", _NO_CACHED_TIME]
     with (folder / "server.log").open("wb") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
+        process = subprocess.Popen(
+            command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **CLOCK_FORMAT}
+        )
     try:
         waiting = [sys.executable, str(HELPER), "wait", "--url", server.url, "--timeout", "120"]
         ready = subprocess.run(waiting, check=False)
@@ -227,12 +251,23 @@ class Jaeger:
         """Export one span by OTLP/HTTP, as an application would."""
         self.send_traces([trace], service, 1)
 
-    def send_traces(self, traces: Sequence[str], service: str, spans: int) -> None:
-        """Export so many spans of each of these traces in one request. Raises what is not a full acceptance."""
-        now = time.time_ns()
+    def send_traces(
+        self,
+        traces: Sequence[str],
+        service: str,
+        spans: int,
+        *,
+        operation: str = "work",
+        at: datetime | None = None,
+    ) -> None:
+        """Export so many spans of each of these traces in one request. Raises what is not a full acceptance.
+
+        at is when they end; now, if it is left out.
+        """
+        now = time.time_ns() if at is None else int(at.timestamp() * 1_000_000) * 1000
         times = {"startTimeUnixNano": str(now - 1000), "endTimeUnixNano": str(now)}
         sent = [
-            {"traceId": trace, "spanId": f"{trace[:12]}{number:04x}", "name": "work", "kind": 1, **times}
+            {"traceId": trace, "spanId": f"{trace[:12]}{number:04x}", "name": operation, "kind": 1, **times}
             for trace in traces
             for number in range(1, spans + 1)
         ]
@@ -244,24 +279,40 @@ class Jaeger:
             told = json.load(answer)
         assert not told.get("partialSuccess"), told
 
-    def spans(self, trace: str) -> int:
-        """How many spans of this trace the query service finds."""
+    def trace(self, trace: str) -> dict[str, Any]:
+        """This trace as the query service has it: its processes and its spans, or nothing."""
         try:
             with urllib.request.urlopen(f"{self.query_url}/api/traces/{trace}", timeout=30) as answer:
-                return len(json.load(answer)["data"][0]["spans"])
+                return dict(json.load(answer)["data"][0])
         except urllib.error.HTTPError as refused:
             if refused.code == 404:
-                return 0
+                return {}
             raise
+
+    def spans(self, trace: str) -> int:
+        """How many spans of this trace the query service finds."""
+        return len(self.trace(trace).get("spans", []))
 
     def finds(self, trace: str) -> bool:
         """Whether the query service has this trace."""
         return self.spans(trace) > 0
 
+    def found(self, traces: Sequence[str]) -> set[str]:
+        """Which of these traces the query service finds, asked for by their ids."""
+        found: set[str] = set()
+        for start in range(0, len(traces), 20):
+            query = "&".join(f"traceID={trace}" for trace in traces[start : start + 20])
+            found.update(one["traceID"] for one in self.ask(f"traces?{query}") if one["spans"])
+        return found
+
     def services(self) -> list[str]:
         """The query service's list of services."""
-        with urllib.request.urlopen(f"{self.query_url}/api/services", timeout=30) as answer:
-            return list(json.load(answer)["data"] or [])
+        return list(self.ask("services"))
+
+    def ask(self, what: str) -> list[Any]:
+        """What the query service's API answers."""
+        with urllib.request.urlopen(f"{self.query_url}/api/{what}", timeout=120) as answer:
+            return json.load(answer)["data"] or []
 
 
 @contextmanager

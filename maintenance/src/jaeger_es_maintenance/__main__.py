@@ -10,10 +10,10 @@ import signal
 import sys
 from typing import Any
 
-from jaeger_es_maintenance.commands import Call, Help, understand
+from jaeger_es_maintenance.commands import Call, Help, Scheduled, understand
 from jaeger_es_maintenance.flags import UsageError
 from jaeger_es_maintenance.running import run
-from jaeger_es_maintenance.telling import lines, one_line
+from jaeger_es_maintenance.telling import index_lines, lines, one_line
 
 # As theirs: 0 done or nothing to do, 1 anything else.
 FAILED = 1
@@ -33,9 +33,13 @@ def main() -> int:
         if isinstance(call, Help):
             print("\n".join(call.lines()))
             return 0
+        if isinstance(call, Scheduled):
+            from jaeger_es_maintenance.scheduled import run_job
+
+            return run_job(call.job, call.now)
         return _tell(call, run(call))
     except UsageError as wrong:
-        return _complain(f"{wrong} (--help tells what there is)", FAILED)
+        return _complain(f"{wrong}{wrong.hint}", wrong.code)
     except ImportError as missing:
         return _complain(f"the library {missing.name} is missing.", FAILED)
     except (Terminated, KeyboardInterrupt):
@@ -43,6 +47,7 @@ def main() -> int:
 
 
 def _terminate(_number: int, _frame: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # once is enough
     raise Terminated
 
 
@@ -60,7 +65,7 @@ def _tell(call: Call, result: dict[str, Any]) -> int:
     if call.json:
         print(json.dumps(result))
     else:
-        for line in lines(result, call.check):
+        for line in index_lines(result) if call.module == "es_index_info" else lines(result, call.check):
             print(line)
     return code
 

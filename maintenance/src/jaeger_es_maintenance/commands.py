@@ -6,13 +6,13 @@ from __future__ import annotations
 
 import json
 import re
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit, urlunsplit
 
+from jaeger_es_maintenance.files import read_mapping
 from jaeger_es_maintenance.flags import Flag, Line, UsageError, Values, take_apart
 
 Options = dict[str, Any]
@@ -36,6 +36,7 @@ _TOOLS = (
     Flag("es.tls.key", "", "file with its key"),
     Flag("es.tls.server-name", "", "name in the server's certificate, if it is not the URL's host"),
     Flag("es.tls.skip-host-verify", False, "do not check the server's certificate"),
+    Flag("otlp-endpoint", "", "URL for the trace of the run, by OTLP/HTTP", ours=True),
 )
 _ROLLOVER = (
     Flag("skip-dependencies", False, "leave the dependencies out"),
@@ -66,6 +67,14 @@ class Call:
     check: bool
     json: bool
     notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """A job that is to be run. now: without delay."""
+
+    job: str
+    now: bool
 
 
 @dataclass(frozen=True)
@@ -104,8 +113,11 @@ class Help:
                 default = "" if flag.default in ("", False) else f" (default {flag.default})".lower()
                 theirs = "; not in Jaeger's tools" if flag.ours else ""
                 yield f"  --{flag.name:<32} {flag.text}{default}{theirs}"
-        yield "Each flag is read from the environment too: --es.tls.ca from ES_TLS_CA. The flag wins."
+        if self.command is None or self.command.module:
+            yield "Each flag is read from the environment too: --es.tls.ca from ES_TLS_CA. The flag wins."
         yield "Exit codes: 0 done, or nothing to do; 1 failed, or a wrong call; 143 ended by a signal."
+        if self.command is None or not self.command.module:
+            yield "Of scheduled also: 0 another run is running; 2 the job file is wrong; 124 max_runtime is over."
 
 
 def _record_types(values: Values) -> list[str]:
@@ -161,6 +173,25 @@ def _clean(values: Values) -> Options:
         "only_unreadable": values.truth("only-unreadable"),
         **_age(values),
     }
+
+
+def _options_of(values: Values) -> Options:
+    """The options of a module from a file of JSON or YAML."""
+    path = values.text("options")
+    if not path:
+        raise UsageError("--options FILE is needed, a file with the options of es_maintenance.")
+    options = read_mapping(path, "--options", "a mapping of options: see ansible-doc, es_maintenance")
+    return {str(name): value for name, value in options.items() if not str(name).startswith("_")}
+
+
+def _look(values: Values) -> Options:
+    """Of es_maintenance's options those that say whom to ask, and the prefix, if there is only one."""
+    options = _options_of(values)
+    entries = options.pop("index_sets", None)
+    named = [entry.get("index_prefix") for entry in entries or [] if isinstance(entry, dict)]
+    prefixes = {options.get("index_prefix") if prefix is None else prefix for prefix in named}
+    options["index_prefix"] = prefixes.pop() or "" if len(prefixes) == 1 else None
+    return options
 
 
 COMMANDS = {
@@ -234,14 +265,33 @@ COMMANDS = {
             "es_maintenance",
             "roll over, look back and delete for any number of prefixes",
             (Flag("options", "", "file with the options of es_maintenance, or -", ours=True), *_OURS),
-            lambda values: _options_of(values.text("options")),
+            _options_of,
+        ),
+        Command(
+            "info",
+            (),
+            "es_index_info",
+            "tell what there is and what is wrong with it",
+            (Flag("options", "", "file with the options of es_maintenance, or -", ours=True), *_OURS),
+            _look,
+        ),
+        Command(
+            "scheduled",
+            (),
+            "",
+            "what cron, systemd or Kubernetes runs: maintain with a lock, a time limit, a log, metrics and mail",
+            (
+                Flag("job", "", "file that says all this (docs/unattended.md)", ours=True),
+                Flag("now", False, "without the random delay", ours=True),
+            ),
+            lambda _values: {},
         ),
     )
 }
 _ALL_FLAGS = {flag.name: flag for command in COMMANDS.values() for flag in command.flags}
 
 
-def understand(words: Sequence[str], environment: Mapping[str, str]) -> Call | Help:
+def understand(words: Sequence[str], environment: Mapping[str, str]) -> Call | Help | Scheduled:
     """What a command line asks for."""
     line = take_apart(words, _ALL_FLAGS)
     if line.help:
@@ -251,9 +301,11 @@ def understand(words: Sequence[str], environment: Mapping[str, str]) -> Call | H
     for name in line.given:
         if name not in names:
             raise UsageError(f"{command.usage}: there is no flag --{name}.")
+    if not command.module:  # what cron has in its environment says nothing about a job
+        return _scheduled(Values(command.flags, line.given, {}))
     values = Values(command.flags, line.given, environment)
     check, as_json = values.truth("check"), values.truth("json")
-    if command.name == "maintain":
+    if not command.arguments:  # the options say whom to ask
         return Call(command.module, command.options(values), check, as_json)
     url, connection, notes = _connection(values, arguments[-1], environment)
     options: Options = {
@@ -262,11 +314,18 @@ def understand(words: Sequence[str], environment: Mapping[str, str]) -> Call | H
         "timeout": values.number("timeout"),
         "index_prefix": values.text("index-prefix") or None,
         "archive": values.truth("archive"),
+        "otlp_endpoint": values.text("otlp-endpoint") or None,
         **command.options(values),
     }
     if command.name == "DAYS":
         options["days"] = int(arguments[0])
     return Call(command.module, options, check, as_json, (*notes, *_prefix_note(options, environment)))
+
+
+def _scheduled(values: Values) -> Scheduled:
+    if not values.text("job"):
+        raise UsageError("scheduled needs --job FILE, the file that says what to run.")
+    return Scheduled(values.text("job"), values.truth("now"))
 
 
 def _prefix_note(options: Options, environment: Mapping[str, str]) -> list[str]:
@@ -358,33 +417,3 @@ def _without_credentials(url: str) -> tuple[str, str, str]:
     except ValueError:
         return url, "", ""
     return (urlunsplit(parts._replace(netloc=host)), user, password) if user else (url, "", "")
-
-
-def _options_of(path: str) -> Options:
-    """The options of es_maintenance from a file of JSON or YAML. Its content may be secret: it is not shown."""
-    if not path:
-        raise UsageError("maintain needs --options FILE, a file with the options of es_maintenance.")
-    try:
-        content = sys.stdin.read() if path == "-" else Path(path).read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as problem:
-        reason = problem.strerror if isinstance(problem, OSError) else "it is not a text file"
-        raise UsageError(f"--options: {path} cannot be read: {reason}.") from None
-    options = _parsed(content, path)
-    if not isinstance(options, dict):
-        raise UsageError(f"--options: {path} is not a mapping of options: see ansible-doc, es_maintenance.")
-    return {str(name): value for name, value in options.items() if not str(name).startswith("_")}
-
-
-def _parsed(content: str, path: str) -> Any:
-    try:
-        return json.loads(content)
-    except ValueError:
-        pass
-    import yaml  # takes a while to load, and JSON does without
-
-    try:
-        return yaml.safe_load(content)
-    except yaml.YAMLError as problem:
-        mark = getattr(problem, "problem_mark", None)
-        where = f", line {mark.line + 1}" if mark else ""
-        raise UsageError(f"--options: {path} is neither JSON nor YAML{where}.") from None

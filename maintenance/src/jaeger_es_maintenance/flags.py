@@ -21,7 +21,10 @@ _TRUTH = {
 
 
 class UsageError(Exception):
-    """The command line or a variable is wrong. Nothing was sent."""
+    """The command line or a variable is wrong. Nothing was sent. code: the exit code. hint: where to look."""
+
+    code = 1
+    hint = " (--help tells what there is)"
 
 
 @dataclass(frozen=True)

@@ -40,4 +40,11 @@ def run(call: Call) -> dict[str, Any]:
         module.main()
     result: dict[str, Any] = json.loads(printed.getvalue())
     result.pop("invocation", None)
+    if "warnings" in result:
+        result["warnings"] = [_words(warning) for warning in result["warnings"]]
     return result
+
+
+def _words(warning: Any) -> str:
+    """The text of a warning: from ansible-core 2.19 on a module gives it as an object."""
+    return str(warning["event"]["msg"] if isinstance(warning, dict) else warning)

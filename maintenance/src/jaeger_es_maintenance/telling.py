@@ -43,6 +43,18 @@ def lines(result: Mapping[str, Any], check: bool) -> Iterator[str]:
         yield f"done: {number}" if actions else "done: nothing to do"
 
 
+def index_lines(result: Mapping[str, Any]) -> Iterator[str]:
+    """One line for each index set, and one for each thing that is wrong with it."""
+    for one in result.get("index_sets", []):
+        name = f"{one['index_prefix']} {one['record_type']}".strip()
+        indices = one["indices"]
+        readable = sum(index["readable"] for index in indices)
+        number = f"{len(indices)} {'index' if len(indices) == 1 else 'indices'}"
+        yield _line(one["strategy"], name, f"{number}, {readable} readable, written: {one['write_index']}")
+        for problem in one["problems"]:
+            yield _line("problem", name, problem)
+
+
 def _line(word: str, name: str, why: str) -> str:
     return one_line(f"{word:<18} {name}: {why}")
 

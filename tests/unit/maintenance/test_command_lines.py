@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import yaml
 from jaeger_es_maintenance import __version__
-from jaeger_es_maintenance.commands import COMMANDS, Call, Help, understand
+from jaeger_es_maintenance.commands import COMMANDS, Call, Help, Scheduled, understand
 from jaeger_es_maintenance.flags import UsageError
-from jaeger_es_maintenance.telling import lines
+from jaeger_es_maintenance.telling import index_lines, lines
 
 ROOT = Path(__file__).resolve().parents[3]
 URL = "http://es:9200"
@@ -221,6 +221,19 @@ CALLS: dict[str, Row] = {
         "es_rollover",
         {"ca_path": "/ca"},
     ),
+    "a trace of it": (
+        f"rollover {URL} --otlp-endpoint http://jaeger:4318",
+        {},
+        "es_rollover",
+        {"otlp_endpoint": "http://jaeger:4318"},
+    ),
+    "a trace of it, by its variable": (
+        f"7 {URL}",
+        {"OTLP_ENDPOINT": "http://jaeger:4318"},
+        "es_index_cleaner",
+        {"otlp_endpoint": "http://jaeger:4318"},
+    ),
+    "no trace": (f"lookback {URL}", {"OTLP_ENDPOINT": ""}, "es_lookback", {"otlp_endpoint": None}),
     "credentials in the URL, as Go takes them": (
         "rollover https://jaeger:p%40ss@es:9200/path",
         {},
@@ -298,7 +311,7 @@ def test_a_user_without_a_password_is_nobody() -> None:
             "give one of them",
         ),
         ("rollover http://x", {"ES_TLS_CA": "/ca"}, "the URL is not https and es.tls.enabled is not true"),
-        ("maintain", {}, "maintain needs --options FILE"),
+        ("maintain", {}, "--options FILE is needed"),
         ("maintain http://x", {}, "arguments are wanted: 0, given: 1"),
         ("maintain --options /no/such/file", {}, "/no/such/file cannot be read: No such file"),
     ],
@@ -391,8 +404,55 @@ def test_what_is_told() -> None:
 def test_the_page_has_every_flag_and_variable() -> None:
     page = (ROOT / "docs/drop-in.md").read_text()
     table = set(re.findall(r"^\| `--([a-z.-]+)` \| `([A-Z_]+)` \|", page, re.MULTILINE))
-    assert table == {(flag.name, flag.variable) for one in COMMANDS.values() for flag in one.flags}
+    assert table == {
+        (flag.name, flag.variable) for one in COMMANDS.values() if one.module for flag in one.flags
+    }
 
 
 def test_its_version_is_the_collection_s() -> None:
     assert yaml.safe_load((ROOT / "galaxy.yml").read_text())["version"] == __version__
+
+
+@pytest.mark.parametrize(
+    ("options", "prefix"),
+    [
+        ({"index_sets": [{"index_prefix": "a"}, {"index_prefix": "a"}]}, "a"),
+        ({"index_sets": [{"index_prefix": "a"}, {"index_prefix": "b"}]}, None),
+        ({"index_sets": [{"conditions": {}}]}, ""),
+        ({"index_sets": [{"conditions": {}}], "index_prefix": "c"}, "c"),
+        ({"index_sets": [{"index_prefix": "a"}, {}]}, None),
+        ({}, None),
+    ],
+)
+def test_info_asks_for_what_maintain_looks_after(
+    tmp_path: Path, options: dict[str, Any], prefix: str | None
+) -> None:
+    file = tmp_path / "options.json"
+    file.write_text(json.dumps({"server_urls": [URL], "timeout": 5, **options}))
+    call = understand(["info", "--options", str(file), "--json"], {})
+    assert call == Call(
+        "es_index_info", {"server_urls": [URL], "timeout": 5, "index_prefix": prefix}, False, True
+    )
+
+
+def test_scheduled_does_not_heed_the_environment() -> None:
+    """What cron has there says nothing about a job."""
+    with pytest.raises(UsageError, match="scheduled needs --job FILE"):
+        understand(["scheduled"], {"JOB": "/x", "NOW": "true"})
+    assert understand(["scheduled", "--job", "/x"], {"NOW": "true"}) == Scheduled("/x", False)
+    assert understand(["scheduled", "--now", "--job=/x"], {}) == Scheduled("/x", True)
+
+
+def test_index_sets_in_lines() -> None:
+    one = {
+        "index_prefix": "prod",
+        "record_type": "span",
+        "strategy": "manual_rollover",
+        "write_index": "prod-jaeger-span-000002",
+        "indices": [{"readable": False}, {"readable": True}],
+        "problems": ["something\nis wrong"],
+    }
+    assert list(index_lines({"index_sets": [one]})) == [
+        "manual_rollover    prod span: 2 indices, 1 readable, written: prod-jaeger-span-000002",
+        "problem            prod span: something is wrong",
+    ]

@@ -32,6 +32,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet, IndexSet
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import (
+    PROBLEM_KINDS,
     AgeRule,
     Plan,
     RetentionRule,
@@ -660,28 +661,55 @@ def test_deletions_are_cut_by_the_length_of_their_url() -> None:
         (generations(SPAN, 9 * DAY, DAY, readable=(1,)), []),
         (
             generations(SPAN, *[DAY] * 4, readable=(1, 3)),
-            ["prod-jaeger-span-000002 is not readable, though an older"],
+            [("generation_hidden", "prod-jaeger-span-000002 is not readable, though an older")],
         ),
         (State({}).put(index("prod-jaeger-span-2026-06-09", DAY)), []),
         (
             State({}).put(index("prod-jaeger-span-write", DAY)),
-            ["prod-jaeger-span-write is an index where an alias belongs"],
+            [("index_in_place_of_alias", "prod-jaeger-span-write is an index where an alias belongs")],
         ),
-        (State({}).put(index("prod-jaeger-span-000001", DAY)), ["no index is behind the write alias"]),
+        (
+            State({}).put(index("prod-jaeger-span-000001", DAY)),
+            [("no_write_index", "no index is behind the write alias")],
+        ),
         (
             generations(SPAN, 9 * DAY, DAY, write=1),
-            ["the write alias is on prod-jaeger-span-000001, but prod-jaeger-span-000002"],
+            [
+                (
+                    "older_generation_written",
+                    "the write alias is on prod-jaeger-span-000001, but prod-jaeger-span-000002",
+                )
+            ],
         ),
         (
             State({}).put(index("prod-jaeger-span-000001", DAY, "prod-jaeger-span-write")),
-            ["is written but not behind"],
+            [("write_index_not_readable", "is written but not behind")],
+        ),
+        (
+            State({}).put(
+                *(index(f"prod-jaeger-span-00000{n}", DAY, "prod-jaeger-span-write") for n in (1, 2)),
+            ),
+            [("no_write_index", "2 indices are behind prod-jaeger-span-write and none of them")],
+        ),
+        (
+            State({}).put(
+                Index(
+                    "prod-jaeger-span-000001",
+                    NOW - DAY,
+                    {"prod-jaeger-span-write": True, "prod-jaeger-span-read": None},
+                    frozenset({"read_only_allow_delete"}),
+                    health="red",
+                )
+            ),
+            [("blocked", "is blocked (read_only_allow_delete)"), ("red", "has health red")],
         ),
     ],
 )
-def test_problems(state: State, said: list[str]) -> None:
+def test_problems(state: State, said: list[tuple[str, str]]) -> None:
     found = problems(view(state, SPAN))
-    assert len(found) == len(said)
-    assert all(part in sentence for part, sentence in zip(said, found, strict=True))
+    assert [one.kind for one in found] == [kind for kind, _other in said]
+    assert all(part in one.text for (_other, part), one in zip(said, found, strict=True))
+    assert {one.kind for one in found} <= set(PROBLEM_KINDS)
 
 
 # properties
