@@ -1,0 +1,210 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Installs, tries and removes releases on the host: folders HOME/releases/NAME that hold all that a job runs.
+
+release.py install HOME NAME PYTHON    of HOME/NAME.tar.gz and HOME/NAME.txt, which are removed afterwards
+release.py try RELEASE USER [r:FILE | w:FOLDER ...]   whether the user can run it, read the files and write to the folders
+release.py check RELEASE JOB           whether the release understands the job file
+release.py prune HOME [RELEASE]        remove what no job names and no process uses; prints what went. RELEASE must be there
+
+A release is done when it holds the file "complete". What is not done is made anew. What went wrong is printed in one line.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import pwd
+import re
+import shutil
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+_COLLECTION = "src/ansible_collections/tracestack/jaeger"
+_RELEASE = re.compile("[0-9a-f]{16}")
+_PACKED = re.compile(r"[0-9a-f]{16}\.(tar\.gz|txt)")
+_IMPORTS = "import jaeger_es_maintenance.scheduled, ansible_collections.tracestack.jaeger.plugins.modules.es_maintenance"
+
+
+_CHECK = """
+import sys
+from jaeger_es_maintenance.job import read_job
+from jaeger_es_maintenance.flags import UsageError
+try:
+    read_job(sys.argv[1])
+except UsageError as wrong:
+    sys.exit(str(wrong))
+"""
+
+
+class Problem(Exception):
+    """A sentence for the user."""
+
+
+def install(home: Path, name: str, python: str) -> None:
+    """Make the release, unless somebody else has done so meanwhile."""
+    package, requirements = home / f"{name}.tar.gz", home / f"{name}.txt"
+    release = home / "releases" / name
+    with _locked(home):
+        if not (release / "complete").exists():
+            shutil.rmtree(release, ignore_errors=True)
+            release.mkdir(parents=True)
+            _unpack(package, release)
+            _make_venv(release, requirements, python)
+            (release / "complete").touch()
+        package.unlink(missing_ok=True)
+        requirements.unlink(missing_ok=True)
+
+
+def _unpack(package: Path, release: Path) -> None:
+    """The collection into its place, and the program beside it."""
+    collection = release / _COLLECTION
+    with tarfile.open(package) as archive:
+        for member in archive.getmembers():
+            content = archive.extractfile(member)  # none for a folder
+            if ".." in Path(member.name).parts or not (member.isreg() or member.isdir()):
+                raise Problem(
+                    f"the package of the release has an entry that does not belong there: {member.name}."
+                )
+            if content:
+                file = collection / member.name
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(content.read())
+    (collection / "maintenance/src/jaeger_es_maintenance").rename(release / "src/jaeger_es_maintenance")
+    shutil.rmtree(collection / "maintenance")
+
+
+def _make_venv(release: Path, requirements: Path, python: str) -> None:
+    """The environment, just what the lock has; src is on its path."""
+    venv = release / "venv"
+    own = str(venv / "bin/python")
+    _run([python, "-I", "-m", "venv", str(venv)], "the virtual environment cannot be made")
+    pip = [own, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-input"]
+    _run([*pip, "--require-hashes", "-r", str(requirements)], "its requirements cannot be installed")
+    (packages,) = venv.glob("lib/python3*/site-packages")
+    (packages / "jaeger_es_maintenance.pth").write_text(f"{release / 'src'}\n")
+    _run([own, "-I", "-m", "compileall", "-q", str(release / "src")], "its source cannot be compiled")
+
+
+def attempt(release: Path, user: str, *needs: str) -> None:
+    """Do as the user what a run does."""
+    become = _become(user)
+    python = str(release / "venv/bin/python")
+    try:
+        _run([python, "-I", "-c", _IMPORTS], "", **become)
+    except Problem as why:
+        raise Problem(
+            f"the user {user} cannot run {python}:{why} Let it read that folder and the Python that it is made of "
+            "(rollover_schedule_home, rollover_schedule_python)."
+        ) from None
+    flags = {"r": ("-r", "read"), "w": ("-w", "write to")}
+    for kind, _colon, path in (need.partition(":") for need in needs):
+        flag, verb = flags[kind]
+        if subprocess.run(["test", flag, path], check=False, **become).returncode:
+            raise Problem(f"the user {user} cannot {verb} {path}, or it is not there: the job would fail.")
+
+
+def check(release: Path, job: str) -> None:
+    """Read the job file as a run does."""
+    _run([str(release / "venv/bin/python"), "-I", "-c", _CHECK, job], "the job file is wrong:")
+
+
+def prune(home: Path, needed: str = "") -> None:
+    """Remove what nothing needs. Without any job all of it goes, if nothing of it runs."""
+    if not home.is_dir():
+        return
+    with _locked(home):
+        if needed and not Path(needed, "complete").exists():
+            raise Problem(f"another play has removed {needed} meanwhile: run this one again.")
+        named = "".join(_text(run) for run in home.glob("jobs/*/run"))
+        used = named + "".join(_text(Path(line)) for line in _command_lines())
+        starting = re.search(rf"{re.escape(str(home))}/jobs/[^/\s\0]+/run", used[len(named) :])
+        for old in _own(home) if not starting else ():
+            if f"{old}/" not in used:
+                shutil.rmtree(old)
+                print(old)
+        for leftover in home.iterdir():
+            if _PACKED.fullmatch(leftover.name):
+                leftover.unlink()
+                print(leftover)
+        gone = not any(home.glob("jobs/*")) and not any(home.glob("releases/*"))
+        if gone:
+            for folder in (home / "jobs", home / "releases"):
+                if folder.is_dir():
+                    folder.rmdir()
+            (home / ".lock").unlink()
+    if gone and not any(home.iterdir()):
+        home.rmdir()
+        print(home)
+
+
+def _own(home: Path) -> list[Path]:
+    """The releases and the jobs in it. The folder is the user's choice, and may hold what is somebody else's."""
+    releases = [one for one in home.glob("releases/*") if _RELEASE.fullmatch(one.name)]
+    return releases + [one.parent for one in home.glob("jobs/*/*/job.json") if one.parent.name.isdigit()]
+
+
+def _command_lines() -> Iterator[str]:
+    mine = str(os.getpid())
+    yield from (str(one) for one in Path("/proc").glob("[0-9]*/cmdline") if one.parent.name != mine)
+
+
+def _text(file: Path) -> str:
+    """What is in it; nothing if it has gone, as processes do."""
+    try:
+        return file.read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """Alone in this folder: several hosts of an inventory may be one machine."""
+    with (home / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _become(user: str) -> dict[str, Any]:
+    """How subprocess runs something as that user. Only root can be somebody else."""
+    if os.getuid() != 0:
+        return {}
+    found = pwd.getpwnam(user)
+    groups = os.getgrouplist(user, found.pw_gid)
+    return {"user": found.pw_uid, "group": found.pw_gid, "extra_groups": groups, "cwd": "/"}
+
+
+def _run(command: list[str], what: str, **options: Any) -> None:
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=False, **options)
+    except OSError as problem:
+        raise Problem(f"{what} {command[0]}: {problem.strerror}.") from None
+    if done.returncode:
+        words = [line.strip() for line in (done.stderr + done.stdout).splitlines() if line.strip()]
+        raise Problem(f"{what} {'; '.join(words[-3:]) or f'exit code {done.returncode}'}")
+
+
+def main(command: str, *words: str) -> int:
+    """Run a command of the list above."""
+    os.umask(0o022)
+    commands: dict[str, Callable[[], None]] = {
+        "install": lambda: install(Path(words[0]), words[1], words[2]),
+        "try": lambda: attempt(Path(words[0]), *words[1:]),
+        "check": lambda: check(Path(words[0]), words[1]),
+        "prune": lambda: prune(Path(words[0]), *words[1:]),
+    }
+    try:
+        commands[command]()
+    except Problem as problem:
+        print(problem)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(*sys.argv[1:]))
