@@ -62,6 +62,7 @@ lock:  ## pin the requirements anew, with hashes
 	@$(call lock,maintenance,requirements,3.11,--no-deps)
 	@$(call lock,maintenance,requirements-build,3.11)
 	@$(call lock,roles/supervisor/files,requirements,3.9)
+	@$(call lock,roles/rollover_schedule/files,requirements,3.11)
 	@$(call lock,bench,requirements-curator,3.11)
 	@$(call lock,bench/api,requirements,3.11)
 

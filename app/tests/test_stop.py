@@ -71,6 +71,27 @@ def test_a_stop_at_any_moment_of_the_start(after: float, number: signal.Signals)
     assert not any(left_by(process))
 
 
+def test_a_stop_while_the_workers_are_forked() -> None:
+    """Each is held up for a second in which it has the first process's handlers: the signal is not lost."""
+    slow = (
+        "import os, runpy, time; os.register_at_fork(after_in_child=lambda: time.sleep(1)); "
+        "runpy.run_module('traced_api', run_name='__main__')"
+    )
+    settings = {"TYPE": "stdout", "PORT": str(free_port()), "METRICS_PORT": "0", "WORKERS": "3"}
+    process = subprocess.Popen(
+        [sys.executable, "-c", slow], env=process_environment(settings), stderr=subprocess.PIPE
+    )
+    wait_for(lambda: len(children(process)) == 3, 20)
+    process.send_signal(signal.SIGTERM)
+    _out, errors = process.communicate(timeout=20)
+    assert b"kill" not in errors.lower(), errors
+    assert process.returncode == 0
+
+
+def children(process: subprocess.Popen[bytes]) -> list[str]:
+    return Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+
+
 def left_by(process: subprocess.Popen[bytes]) -> Iterator[Path]:
     return Path("/dev/shm").glob(f"traced-api-{process.pid}-*")
 

@@ -17,6 +17,7 @@ import pytest
 import yaml
 from jaeger_es_maintenance import __version__
 
+from tests.support.collector import collector
 from tests.support.docker import HARDENED, Docker
 from tests.support.image import (
     CREATED,
@@ -32,7 +33,7 @@ from tests.support.proxy import Fault, nth, proxy
 from tests.support.servers import ROOT, Elasticsearch, wait_for
 
 USER = 65532
-MEGABYTES_AT_MOST = 12  # of our own layer
+MEGABYTES_AT_MOST = 18  # of our own layer
 HOME = "opt/jaeger-es-maintenance"
 PASSWORD = "s3cret-4711"
 
@@ -125,6 +126,14 @@ def test_maintain_from_a_mounted_file(run: Run, es: Elasticsearch, tmp_path: Pat
     done = run(*arguments, options=mounted, ES_SERVER_URLS=es.url)
     assert done.returncode == 0, done.stderr
     assert [action["action"] for action in json.loads(done.stdout)["actions"]] == ["rollover"] * 3
+
+
+def test_it_can_be_traced(run: Run, es: Elasticsearch) -> None:
+    """All libraries for it are in the image."""
+    with collector() as receiver:
+        done = run("init", es.url, "--shards=1", OTLP_ENDPOINT=receiver.endpoint)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert receiver.one("es_rollover_init").attributes["tracestack.changed"] is True
 
 
 @pytest.mark.parametrize("user", ["1000:1000", "1000650000:0"])

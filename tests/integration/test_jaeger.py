@@ -15,13 +15,11 @@ from typing import Any
 import pytest
 
 from tests.support.modules import run_module
-from tests.support.servers import RELEASE, Elasticsearch, Jaeger, jaeger, wait_for
+from tests.support.servers import JAEGER_READS, Elasticsearch, Jaeger, jaeger, wait_for
 
 PREFIX = "live"
-# Jaeger v1.57.0 asks for ranges by "from", which Elasticsearch 9 no longer understands: it writes, and finds nothing.
-READS = not RELEASE.startswith("elasticsearch-9")
 reading = pytest.mark.skipif(
-    not READS, reason="Jaeger v1.57.0 cannot read from Elasticsearch 9 (test_a_trace)"
+    not JAEGER_READS, reason="Jaeger v1.57.0 cannot read from Elasticsearch 9 (test_a_trace)"
 )
 
 
@@ -43,7 +41,7 @@ def test_a_trace_is_found_where_jaeger_can_read(stack: tuple[Elasticsearch, Jaeg
     trace = uuid.uuid4().hex
     traces.send(trace, "api")
     wait_for(lambda: es.get(f"/{PREFIX}-jaeger-span-read/_count")["count"] > 0)
-    if READS:
+    if JAEGER_READS:
         wait_for(lambda: traces.finds(trace))
     else:
         with pytest.raises(urllib.error.HTTPError, match="500"):

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from tests.support.docker import docker
+from tests.support.image import MAINTENANCE, base_image, builder, saved
 from tests.support.kubernetes import Cluster
 from tests.support.kubernetes import cluster as running_cluster
 from tests.support.servers import ROOT, Elasticsearch, elasticsearch, memory_folder
@@ -31,6 +33,20 @@ def namespace(cluster: Cluster) -> Iterator[str]:
     cluster.kubectl("create", "namespace", name)
     yield name
     cluster.kubectl("delete", "namespace", name, "--wait=false")
+
+
+@pytest.fixture(scope="session")
+def maintenance_image(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The maintenance image, built by Docker and loaded into the node."""
+    name = "tracestack-test/maintenance:1"  # a tag that is not latest: the node does not ask a registry
+    folder = tmp_path_factory.mktemp("image")
+    with docker() as daemon:
+        base = base_image(daemon)
+        built = builder(daemon, base, folder, MAINTENANCE).build("maintenance")
+        daemon("tag", built, name)
+        cluster.load(saved(daemon, name, folder / "image.tar"))
+        daemon("rmi", "--force", built, name, base)
+    return name
 
 
 @pytest.fixture(scope="session")

@@ -10,12 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.docker import docker
-from tests.support.image import MAINTENANCE, base_image, builder, saved
 from tests.support.kubernetes import Cluster
 from tests.support.servers import Elasticsearch, wait_for
 
-IMAGE = "tracestack-test/maintenance:1"  # a tag that is not latest: the node does not ask a registry
 KINDS = ("span", "service", "dependencies")
 HARDENED = {
     "readOnlyRootFilesystem": True,
@@ -25,26 +22,13 @@ HARDENED = {
 POD = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 
 
-@pytest.fixture(scope="module")
-def image(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The image, built by Docker and loaded into the node."""
-    folder = tmp_path_factory.mktemp("image")
-    with docker() as daemon:
-        base = base_image(daemon)
-        built = builder(daemon, base, folder, MAINTENANCE).build("maintenance")
-        daemon("tag", built, IMAGE)
-        cluster.load(saved(daemon, IMAGE, folder / "image.tar"))
-        daemon("rmi", "--force", built, IMAGE, base)
-    return IMAGE
-
-
 @pytest.fixture
-def jobs(cluster: Cluster, namespace: str, image: str, es_for_pods: str) -> Jobs:
+def jobs(cluster: Cluster, namespace: str, maintenance_image: str, es_for_pods: str) -> Jobs:
     """Runs the image's jobs in a namespace that lets only what is restricted run."""
     cluster.kubectl("label", "namespace", namespace, "pod-security.kubernetes.io/enforce=restricted")
     secret = ["create", "secret", "generic", "jaeger-secret", "--from-literal=ES_USERNAME=jaeger"]
     cluster.kubectl("--namespace", namespace, *secret, "--from-literal=ES_PASSWORD=s3cret-4711")
-    return Jobs(cluster, namespace, image, es_for_pods)
+    return Jobs(cluster, namespace, maintenance_image, es_for_pods)
 
 
 class Jobs:

@@ -93,7 +93,7 @@ def of_state(state: State, sets: list[IndexSet], entries: list[dict[str, Any]]) 
     if entries:
         job = maintenance_job(asked)
         report = Report(after={one: part for one, part in parts.items() if one in job.index_sets})
-        for step in job.steps:
+        for step in job.steps.values():
             for one, planner in step.items():
                 plan = planner(job.view(report.after[one], one, NOW), NOW)
                 whose = {"index_prefix": one.prefix, "record_type": one.record_type}

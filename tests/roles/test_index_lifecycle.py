@@ -12,10 +12,11 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.support.collector import collector
 from tests.support.modules import run_module
 from tests.support.playbooks import Run, play
 from tests.support.proxy import proxy
-from tests.support.servers import ROOT, Elasticsearch
+from tests.support.servers import ROOT, Elasticsearch, free_port
 
 ROLLOVER = "playbooks/rollover.yml"
 RECORDS = ("span", "service", "dependencies")
@@ -184,6 +185,39 @@ def test_module_defaults_reach_every_module(es: Elasticsearch, tmp_path: Path) -
     run = play(playbook, {})
     assert run.code == 0, run.output
     assert run.count("ok") == len(tasks)
+
+
+def test_one_variable_makes_a_trace_of_the_run(sets: Elasticsearch) -> None:
+    """Below the span that Ansible's own environment names; without the variable nobody asks for it."""
+    env = {"TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
+    with collector() as receiver:
+        run = play(ROLLOVER, {"elasticsearch_url": sets.url}, "--check", env=env)
+        assert run.code == 0, run.output
+        assert receiver.paths == []
+        variables = {"elasticsearch_url": sets.url, "index_lifecycle_otlp_endpoint": receiver.endpoint}
+        run = play(ROLLOVER, variables, env=env)
+    assert run.code == 0, run.output
+    assert "WARNING" not in run.output
+    whole = receiver.one("es_maintenance")
+    assert (whole.trace, whole.parent) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
+    assert [span.name for span in receiver.below(whole)] == [
+        "cat.tasks",
+        "read",
+        "rollover",
+        "lookback",
+        "clean",
+    ]
+
+
+def test_a_trace_that_nobody_takes_is_a_warning(sets: Elasticsearch) -> None:
+    variables = {
+        "elasticsearch_url": sets.url,
+        "index_lifecycle_otlp_endpoint": f"http://127.0.0.1:{free_port()}",
+    }
+    run = play(ROLLOVER, variables)
+    assert run.code == 0, run.output
+    assert run.output.count("The trace of this run could not be exported to http://127.0.0.1:") == 1
+    assert run.count("changed") == 1
 
 
 @pytest.mark.parametrize("source", ["password", "password_file", "api_key", "bearer_token"])

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import re
 import subprocess
 from pathlib import Path
 
@@ -13,6 +14,8 @@ import yaml
 from tests.support.modules import run_module
 from tests.support.playbooks import BIN, play
 from tests.support.servers import ROOT, Elasticsearch
+
+SUMMARY = {"ANSIBLE_CALLBACKS_ENABLED": "tracestack.jaeger.maintenance_summary"}
 
 
 @pytest.fixture
@@ -45,7 +48,7 @@ def test_the_installed_playbook_rolls_over(es: Elasticsearch, installed: Path, t
         },
         *("--inventory", "hosts.yml", "-vv"),
         folder=elsewhere,
-        env={"ANSIBLE_COLLECTIONS_PATH": str(installed)},
+        env={"ANSIBLE_COLLECTIONS_PATH": str(installed), **SUMMARY},
     )
     assert run.code == 0, run.output
     assert str(installed) in run.output
@@ -53,3 +56,5 @@ def test_the_installed_playbook_rolls_over(es: Elasticsearch, installed: Path, t
     assert str(ROOT / "playbooks") not in run.output
     assert run.count("changed") == 1
     assert ("prod-jaeger-span-write", "prod-jaeger-span-000002") in es.aliases()
+    assert "MAINTENANCE" in run.output
+    assert re.search(r"^traces +changed +3 +0 +0 ", run.output, re.MULTILINE)

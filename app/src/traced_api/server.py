@@ -33,6 +33,7 @@ from traced_api.middleware import Application, observed
 THREADS = 16  # of a worker: so many handlers may wait for something before /healthz waits for them
 CONNECTIONS = 8192  # of a worker: so many clients may send their headers slowly before others wait
 HEADERS_WITHIN = 5  # seconds that a client may take for its headers
+ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STOP_SECONDS = 10  # until a worker that has not ended is killed
 FLUSH_SECONDS = 5.0  # of these for the queued spans, once the running requests have ended
 LONGEST_HEADERS = 64 * 1024  # bytes
@@ -78,6 +79,7 @@ def serve(config: Config) -> None:
         log_dictconfig=logs.LOGGING,
     )
     worker = _Worker(config, shown)
+    os.register_at_fork(before=_hold_signals, after_in_parent=_take_signals, after_in_child=_take_own_signals)
     server.serve(spawn_target=worker.run, target_loader=worker.load, wrap_loader=False)
 
 
@@ -100,6 +102,21 @@ def _free(host: str, port: int, host_variable: str, port_variable: str) -> str:
     return str(address[0])
 
 
+def _hold_signals() -> None:
+    """Not to lose a signal that comes while a worker is forked: until it has handlers of its own, it has the first process's."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+
+def _take_signals() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
+
+
+def _take_own_signals() -> None:
+    for number in ENDING:
+        signal.signal(number, signal.SIG_DFL)  # the first process's would not end this one
+    _take_signals()
+
+
 class _Worker:
     """What a worker process does around granian's own: its spans, its end."""
 
@@ -110,8 +127,6 @@ class _Worker:
 
     def run(self, *arguments: Any) -> None:
         """Serve until told to end."""
-        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-            signal.signal(number, signal.SIG_DFL)  # the first process's would not end this one
         if self._shown:
             self._shown.socket.close()  # it is the first process that shows the metrics
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
