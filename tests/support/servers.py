@@ -363,8 +363,11 @@ def all_in_one(
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT, env=environment)
     try:
         wait_for(lambda: process.poll() is not None or answers(f"{running.query_url}/api/services"))
-        assert process.poll() is None, (folder / "jaeger.log").read_text()
+        assert process.poll() is None, "Jaeger has ended"
         yield running
+    except BaseException:
+        print((folder / "jaeger.log").read_text())  # pytest shows it
+        raise
     finally:
         stop(process)
 
@@ -391,3 +394,11 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
     while not condition():
         assert time.monotonic() < end, f"not true within {seconds} seconds"
         time.sleep(0.1)
+
+
+def wait_for_equal(fact: Callable[[], object], expected: object, seconds: float = 60) -> None:
+    """Wait until this is so; a failure shows what it was instead."""
+    end = time.monotonic() + seconds
+    while (found := fact()) != expected and time.monotonic() < end:
+        time.sleep(0.1)
+    assert found == expected
