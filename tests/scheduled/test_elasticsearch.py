@@ -14,7 +14,7 @@ from tests.support.drop_in import drop_in, environment
 from tests.support.modules import run_module
 from tests.support.prometheus import promtool
 from tests.support.proxy import Fault, proxy
-from tests.support.scheduled import Runner
+from tests.support.scheduled import NOTHING_TO_DO, Runner
 from tests.support.servers import Elasticsearch
 
 NIGHT = {
@@ -154,7 +154,9 @@ def test_a_clock_that_jumps(runner: Runner) -> None:
 
     def ran(jump: str) -> dict[str, Any]:
         clock.write_text("+0d\n")
-        script = f"sleep 0.5; echo {jump} > {clock}.fresh; mv {clock}.fresh {clock}; sleep 0.5"
+        script = (
+            f"sleep 0.5; echo {jump} > {clock}.fresh; mv {clock}.fresh {clock}; sleep 0.5; {NOTHING_TO_DO}"
+        )
         job = runner.playbook(script, max_runtime=30, log={"stdout": True, "format": "json"})
         done = runner.run(job, environment({"FAKETIME_NO_CACHE": "1"}, clock))
         assert done.returncode == 0, done.stderr

@@ -18,7 +18,7 @@ import pytest
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import PROBLEM_KINDS
 from tests.support.listeners import hook_server
 from tests.support.prometheus import Prometheus, get, prometheus, promtool, pushgateway
-from tests.support.scheduled import Runner
+from tests.support.scheduled import NOTHING_TO_DO, Runner
 from tests.support.servers import ROOT, wait_for
 
 MONITORING = ROOT / "monitoring"
@@ -232,7 +232,7 @@ def test_without_the_library(runner: Runner) -> None:
         ),
     )
     for keys, said in wanted:
-        job = runner.playbook("true", **keys)
+        job = runner.playbook(NOTHING_TO_DO, **keys)
         words = ["-c", command, str(hidden), "scheduled", "--job", str(job), "--now"]
         done = runner.python_run(*words)
         assert (done.returncode, done.stderr) == (0, said)

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler
 import pytest
 
 from tests.support.listeners import hook_server
-from tests.support.scheduled import Runner
+from tests.support.scheduled import NOTHING_TO_DO, Runner
 
 
 def silence(_asked: BaseHTTPRequestHandler) -> None:
@@ -67,7 +67,7 @@ def test_a_child_that_outlives_its_runner_ends(runner: Runner) -> None:
     began = time.monotonic()
     process.kill()
     process.communicate()
-    job = runner.playbook("true", lock=lock, log={"stdout": True})
+    job = runner.playbook(NOTHING_TO_DO, lock=lock, log={"stdout": True})
     assert "another run" in runner.run(job).stdout
     while "another run" in runner.run(job).stdout:
         assert time.monotonic() - began < 60

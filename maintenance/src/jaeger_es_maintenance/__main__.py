@@ -28,6 +28,7 @@ def main() -> int:
     """Do what the command line asks for. Returns the exit code."""
     # As the first process of a container Python would not hear of it.
     signal.signal(signal.SIGTERM, _terminate)
+    sys.unraisablehook = _unraisable
     try:
         call = understand(sys.argv[1:], os.environ)
         if isinstance(call, Help):
@@ -43,7 +44,7 @@ def main() -> int:
     except ImportError as missing:
         return _complain(f"the library {missing.name} is missing.", FAILED)
     except (Terminated, KeyboardInterrupt):
-        return _complain("ended from outside. What was begun, the next run finishes.", TERMINATED)
+        return _ended()
 
 
 def _terminate(_number: int, _frame: object) -> None:
@@ -51,8 +52,22 @@ def _terminate(_number: int, _frame: object) -> None:
     raise Terminated
 
 
+def _unraisable(problem: sys.UnraisableHookArgs) -> None:
+    """In a callback of Python's own (a weak reference's, which importing has) no exception gets further: it ends here."""
+    if issubclass(problem.exc_type, (Terminated, KeyboardInterrupt)):
+        try:
+            _ended()
+        finally:
+            os._exit(TERMINATED)
+    sys.__unraisablehook__(problem)
+
+
+def _ended() -> int:
+    return _complain("ended from outside. What was begun, the next run finishes.", TERMINATED)
+
+
 def _complain(message: str, code: int) -> int:
-    print(f"error: {one_line(message)}", file=sys.stderr)
+    print(f"error: {one_line(message)}", file=sys.stderr, flush=True)
     return code
 
 

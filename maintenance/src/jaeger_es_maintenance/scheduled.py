@@ -38,6 +38,10 @@ _TELLING = ("--options", "-", "--json", "--check=false")
 _MAINTAIN = (*_OURS, "maintain", *_TELLING)
 _LOOK = (*_OURS, "info", *_TELLING)
 RESULTS = "TRACESTACK_MAINTENANCE_RESULTS"
+_NOTHING_TOLD = (
+    "it looked after no cluster (with a playbook: no host matched, or the callback "
+    "tracestack.jaeger.maintenance_summary is not enabled)"
+)
 
 
 def run_job(path: str, now: bool) -> int:
@@ -184,7 +188,7 @@ class _Work:
         if child.code:
             return Outcome(FAILED, _last_words(child), seconds, clusters)
         if not clusters:
-            return Outcome(DONE, "it told no results", seconds)
+            return Outcome(FAILED, _NOTHING_TOLD, seconds)
         return Outcome(DONE, "", seconds, clusters, notes)
 
     def _seconds(self) -> float:
