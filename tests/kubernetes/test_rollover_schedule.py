@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.cluster_plays import role
+from tests.support.cluster_plays import InNamespace, role
 from tests.support.kubernetes import Cluster
 from tests.support.machine import Machine, machine
 from tests.support.modules import run_module
@@ -29,11 +29,9 @@ KINDS = "cronjob,job,pod,serviceaccount,secret"
 
 
 @dataclass(frozen=True)
-class Schedule:
+class Schedule(InNamespace):
     """The role on a namespace of the cluster that lets only what is restricted run."""
 
-    cluster: Cluster
-    namespace: str
     image: str
     home: Path
     url: str
@@ -59,18 +57,9 @@ class Schedule:
         """Run the role."""
         return role("rollover_schedule", self.variables(**given), *arguments)
 
-    def get(self, *names: str) -> Any:
-        """What the cluster has."""
-        return self.cluster.get(*names, f"--namespace={self.namespace}")
-
-    def kubectl(self, *arguments: str) -> str:
-        """Run kubectl."""
-        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments)
-
     def names(self) -> set[str]:
         """All that the namespace has of ours."""
-        found = {f"{each['kind']}/{each['metadata']['name']}" for each in self.get(KINDS)["items"]}
-        return found - {"ServiceAccount/default", "Secret/elasticsearch"}
+        return self.names_of(KINDS) - {"Secret/elasticsearch"}
 
     def run_now(self, name: str) -> tuple[int, str]:
         """Start the CronJob's job by hand; the exit code and the log of its pod's first try."""

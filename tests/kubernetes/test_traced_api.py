@@ -17,7 +17,7 @@ from typing import Any
 import pytest
 
 from tests.support.cluster_images import TRACED_API
-from tests.support.cluster_plays import role
+from tests.support.cluster_plays import InNamespace, role
 from tests.support.docker import Docker, docker
 from tests.support.http_load import load
 from tests.support.image import APP, base_image, wheelhouse
@@ -40,11 +40,8 @@ KINDS = "deployment,replicaset,pod,service,endpoints,serviceaccount,secret"
 
 
 @dataclass(frozen=True)
-class Api:
+class Api(InNamespace):
     """The role on a namespace of the cluster."""
-
-    cluster: Cluster
-    namespace: str
 
     def run(self, *arguments: str, **variables: Any) -> Run:
         """Run it with the tutorial's settings."""
@@ -63,18 +60,9 @@ class Api:
         run = self.run(**variables)
         assert run.code == 0, run.output
 
-    def get(self, *names: str) -> Any:
-        """What the cluster has."""
-        return self.cluster.get(*names, f"--namespace={self.namespace}")
-
-    def kubectl(self, *arguments: str) -> str:
-        """Run kubectl."""
-        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments)
-
     def names(self) -> set[str]:
         """All that the namespace has, but for what each has."""
-        found = {f"{each['kind']}/{each['metadata']['name']}" for each in self.get(KINDS)["items"]}
-        return found - {"ServiceAccount/default"}
+        return self.names_of(KINDS)
 
     def port(self) -> int:
         """The Service's port on the node."""

@@ -6,10 +6,33 @@ from __future__ import annotations
 
 import json
 import tempfile
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tests.support.kubernetes import Cluster
 from tests.support.playbooks import Run, play
+
+
+@dataclass(frozen=True)
+class InNamespace:
+    """A role on a namespace of the cluster; a test's own class says how it is run."""
+
+    cluster: Cluster
+    namespace: str
+
+    def get(self, *names: str) -> Any:
+        """What the cluster has there."""
+        return self.cluster.get(*names, f"--namespace={self.namespace}")
+
+    def kubectl(self, *arguments: str) -> str:
+        """Run kubectl there."""
+        return self.cluster.kubectl(f"--namespace={self.namespace}", *arguments)
+
+    def names_of(self, kinds: str) -> set[str]:
+        """All of these kinds that is there, but for what each namespace has."""
+        found = {f"{each['kind']}/{each['metadata']['name']}" for each in self.get(kinds)["items"]}
+        return found - {"ServiceAccount/default"}
 
 
 def role(name: str, variables: dict[str, Any], *arguments: str) -> Run:

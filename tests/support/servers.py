@@ -19,7 +19,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -398,7 +398,6 @@ def wait_for(condition: Callable[[], bool], seconds: float = 60) -> None:
 
 def wait_for_equal(fact: Callable[[], object], expected: object, seconds: float = 60) -> None:
     """Wait until this is so; a failure shows what it was instead."""
-    end = time.monotonic() + seconds
-    while (found := fact()) != expected and time.monotonic() < end:
-        time.sleep(0.1)
-    assert found == expected
+    with suppress(AssertionError):
+        wait_for(lambda: fact() == expected, seconds)
+    assert fact() == expected
