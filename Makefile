@@ -20,8 +20,8 @@ site:  ## set everything up on this machine and run the whole story
 	@bin/bootstrap
 	@$(PLAY) playbooks/site.yml $(ARGS)
 
-test:  ## set everything up and run the tests (all there are, with those of the next two, by ARGS=--all)
-	@bin/bootstrap $(if $(filter --all,$(ARGS)),--kubernetes,--dev)
+test:  ## set everything up and run the tests
+	@bin/bootstrap $(if $(findstring kubernetes,$(ARGS)),--kubernetes,--dev)
 	@bin/test $(ARGS)
 
 test-servers:  ## run the integration tests on the further servers, and those of TLS and users

@@ -8,9 +8,11 @@ import importlib.util
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterable
 from importlib.machinery import SourceFileLoader
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import pytest
 
@@ -104,6 +106,39 @@ def test_stages_run_side_by_side_as_far_as_there_are_workers(
     told = log.read_text().splitlines()
     assert sorted(told[:2]) == ["long", "one"]
     assert " ".join(told[2:]) == "one. long. wide wide. wider wider. alone alone."
+
+
+@pytest.mark.parametrize(
+    ("arguments", "there", "not_there"),
+    [
+        ([], ["unit", "roles"], ["security", "kubernetes"]),
+        (["--servers"], ["security"], ["unit", "kubernetes"]),
+        (["--kubernetes"], ["kubernetes"], ["unit", "security"]),
+        (["--with", "servers"], ["unit", "security"], ["kubernetes"]),
+        (["--with", "servers", "--with", "kubernetes"], ["unit", "security", "kubernetes"], []),
+        (["unit", "kubernetes"], ["unit", "kubernetes"], ["roles", "security"]),
+        (["unit", "--servers"], ["unit", "security"], ["roles", "kubernetes"]),
+    ],
+    ids=" ".join,
+)
+def test_the_stages_that_are_asked_for_run(
+    runner: ModuleType,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    there: list[str],
+    not_there: list[str],
+) -> None:
+    asked: list[str] = []
+
+    def remember(stages: Iterable[Any]) -> list[Any]:
+        asked.extend(stage.name for stage in stages)
+        return [runner.Result(runner.STAGES[0], 0.0, 1, 0)]
+
+    monkeypatch.setattr(runner, "run_all", remember)
+    monkeypatch.setattr(sys, "argv", ["bin/test", *arguments])
+    assert runner.main() == 0
+    assert set(there) <= set(asked)
+    assert not set(not_there) & set(asked)
 
 
 def test_all_stages_run_and_the_total_is_last(runner: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:
