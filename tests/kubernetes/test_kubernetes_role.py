@@ -245,6 +245,7 @@ def test_an_image_that_cannot_be_pulled(cluster: Cluster, name: str) -> None:
     assert (changed.code, changed.count("changed")) == (0, 1), changed.output
     assert "image: no.such.registry/web:1" in changed.output
     assert "image: busybox:1.35" in changed.output
+    assert "item=Service web" not in changed.output, "what does not change is not applied one by one"
 
 
 def test_a_job_that_fails(cluster: Cluster, namespace: str) -> None:

@@ -162,9 +162,10 @@ class Machine:
 
 
 def _play_environment() -> dict[str, str]:
-    pip = {name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_"))}
+    kept = ("PIP_", "SSL_", "PYTHONPATH")
+    ours = {name: value for name, value in os.environ.items() if name.startswith(kept)}
     own = {"ANSIBLE_NOCOLOR": "1", "LC_ALL": "C.UTF-8", "PATH": f"{BIN}:/usr/sbin:/usr/bin:/sbin:/bin"}
-    return {**pip, **own}
+    return {**ours, **own}
 
 
 @contextmanager
