@@ -93,7 +93,7 @@ def _kubernetes() -> Module:
     variables = {f"{package}.{name}": value for package in packages for name, value in told.items()}
     daemons = ("apiserver", "controller-manager", "scheduler", "proxy")
     links = ("kubectl", "kubelet", *(f"kube-{each}" for each in daemons))
-    # Without the drivers of five clouds, which would be a quarter of it.
+    # Without the drivers of clouds: 166 packages less.
     return Module("kubernetes", variables=variables, links=links, tags="providerless")
 
 
