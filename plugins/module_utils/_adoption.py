@@ -63,6 +63,17 @@ class Adoption:
             return self._run()
         except ODD:
             raise OutcomeUnknownError("an adoption got an answer that is not Elasticsearch's") from None
+        except (RefusedError, RequestFailedError):
+            if self._overtaken():
+                raise OutcomeUnknownError("another run has adopted the same index meanwhile") from None
+            raise
+
+    def _overtaken(self) -> bool:
+        """Whether a source is gone. Its name is then the target's alias: what was asked of it met the target."""
+        params = {"flat_settings": "true", "ignore_unavailable": "true"}
+        return any(
+            source not in self._ask("GET", f"/{quote(source)}/_settings", None, params) for source in self._sources
+        )
 
     def _run(self) -> Adopted:
         self._check_health()

@@ -224,6 +224,26 @@ def test_the_mark_of_an_adoption_with_nothing_left_to_adopt_is_taken_away(es: El
     assert {alias for alias, _index in es.aliases()} == {READ, WRITE}
 
 
+@pytest.mark.parametrize("step", ["stats", "search", "bulk", "block", "count", "settings", "swap"])
+def test_a_swap_of_another_run_in_between_does_not_matter(es: Elasticsearch, step: str) -> None:
+    """From then on the source's name is that of an alias of the target, in each request that follows."""
+    bulk(es, WRITE, range(1200))
+    others: list[Answer] = []
+
+    def first(method: str, path: str) -> Fault | None:
+        if method == STEPS[step][0] and STEPS[step][1] in path and not others:
+            others.append(adopt(es.url))
+        return None
+
+    with proxy(es.url, first) as watched:
+        done = adopt(watched.url)
+    assert [answer.message for answer in others] == [""]
+    assert not done.message
+    assert count(es) == 1200
+    bulk(es, WRITE, range(1200, 1210))  # and no block is left
+    assert es.indices() == {"prod-jaeger-span-000001"}
+
+
 def test_a_block_that_came_late_to_the_alias_is_ended_by_the_next_run(es: Elasticsearch) -> None:
     assert not adopt(es.url).message
     es.request("PUT", f"/{WRITE}/_block/write")
