@@ -72,7 +72,8 @@ class Adoption:
         """Whether a source is gone. Its name is then the target's alias: what was asked of it met the target."""
         params = {"flat_settings": "true", "ignore_unavailable": "true"}
         return any(
-            source not in self._ask("GET", f"/{quote(source)}/_settings", None, params) for source in self._sources
+            source not in self._ask("GET", f"/{quote(source)}/_settings", None, params)
+            for source in self._sources
         )
 
     def _run(self) -> Adopted:
