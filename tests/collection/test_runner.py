@@ -77,6 +77,13 @@ def test_what_hangs_is_stopped(runner: ModuleType) -> None:
     assert result.seconds < 30
 
 
+def test_the_time_of_processors_is_told(runner: ModuleType) -> None:
+    work = "import time\nwhile time.process_time() < 0.5: pass"
+    result = runner.run(runner.Stage("seed", f"bash -c '{sys.executable} -c \"{work}\"; true'"))
+    assert result.busy >= 0.5
+    assert runner.run(runner.Stage("seed", "sleep 0.5")).busy < 0.4
+
+
 def test_a_server_that_outlives_its_stage_does_not_hold_it_up(runner: ModuleType) -> None:
     result = runner.run(runner.Stage("seed", "sleep 5 & true"))
     assert result.failed == 0
@@ -132,7 +139,7 @@ def test_the_stages_that_are_asked_for_run(
 
     def remember(stages: Iterable[Any]) -> list[Any]:
         asked.extend(stage.name for stage in stages)
-        return [runner.Result(runner.STAGES[0], 0.0, 1, 0)]
+        return [runner.Result(runner.STAGES[0], 0.0, 0.0, 1, 0)]
 
     monkeypatch.setattr(runner, "run_all", remember)
     monkeypatch.setattr(sys, "argv", ["bin/test", *arguments])
