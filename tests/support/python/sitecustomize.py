@@ -1,17 +1,27 @@
 # SPDX-FileCopyrightText: 2026 tracestack contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Python keeps what it has compiled of the modules in a zip file, as it does of all others.
+"""Python keeps what it has compiled of the modules in a zip file, as it does of all others, and reads no Kubernetes API for nothing.
 
 Ansible sends each module to Python as a zip file, and Python compiles all that is in it anew: most of the time that a small
-module takes, and a play runs dozens. bin/test has this folder in PYTHONPATH, where each Python finds it when it starts.
+module takes, and a play runs dozens. And each module of kubernetes.core reads the 800 classes of the Kubernetes client, of which
+it uses none or one: here a class is read when it is first asked for. bin/test has this folder in PYTHONPATH, where each Python
+finds it when it starts.
 """
+
+from __future__ import annotations
 
 import _imp
 import marshal
 import os
 import sys
 import zipimport
-from types import CodeType
+from importlib import import_module
+from importlib.machinery import ModuleSpec, PathFinder
+from types import CodeType, ModuleType
+
+TYPE_CHECKING = False  # not of typing, which not every Python that starts needs
+if TYPE_CHECKING:
+    from typing import Any
 
 _FOLDER = os.path.join(
     os.path.dirname(os.path.abspath(__file__)), "__pycache__", f"zip-{sys.implementation.cache_tag}"
@@ -47,3 +57,51 @@ def _keep(code: CodeType, path: str) -> None:
 
 
 _ZIPIMPORT["_compile_source"] = _compile_once
+
+
+# The packages that only bring together the classes of the modules below them, and the beginnings of these modules' names.
+_GATHERED = ("kubernetes.client", "kubernetes.client.api", "kubernetes.client.models")
+_GATHERED_FROM = ("kubernetes.client.api.", "kubernetes.client.models.")
+
+
+class _Late:
+    """Loads a package that gathers classes: "from MODULE import CLASS" is done when the class is asked for."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        places, lines = {}, []
+        for line in self._loader.get_source(module.__name__).splitlines():
+            words = line.split()
+            if words[:1] == ["from"] and len(words) == 4 and words[1].startswith(_GATHERED_FROM):
+                places[words[3]] = words[1]
+            else:
+                lines.append(line)
+
+        def late(name: str) -> Any:
+            if name not in places:
+                raise AttributeError(
+                    f"module {module.__name__!r} has no attribute {name!r}", name=name, obj=module
+                )
+            found = getattr(import_module(places[name]), name)
+            setattr(module, name, found)
+            return found
+
+        vars(module)["__getattr__"] = late
+        exec(compile("\n".join(lines), str(module.__file__), "exec"), vars(module))
+
+
+class _Finder:
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
+        if name not in _GATHERED or not (spec := PathFinder.find_spec(name, path, target)):
+            return None
+        spec.loader = _Late(spec.loader)  # type: ignore[assignment]
+        return spec
+
+
+sys.meta_path.insert(0, _Finder)
