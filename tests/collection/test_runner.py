@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import importlib.util
+import os
 import shutil
 import subprocess
 import sys
@@ -173,7 +174,9 @@ def test_ci_s_last_line_is_the_total(
     (tmp_path / ".ci").mkdir()
     shutil.copy(root / ".ci/run", tmp_path / ".ci/run")
     (tmp_path / "Makefile").write_text(f"test:\n\t@{recipe}\n")
-    ci = subprocess.run([tmp_path / ".ci/run"], capture_output=True, text=True, check=False)
+    home = {**os.environ, "HOME": str(tmp_path)}  # whose caches are soon looked at
+    ci = subprocess.run([tmp_path / ".ci/run"], env=home, capture_output=True, text=True, check=False)
     assert ci.returncode == exit_code
     assert ci.stdout.splitlines()[-1] == last
     assert ci.stderr == ""
+    assert ("MB of the caches at the start: none" in ci.stdout) == (" passed, " in recipe)
