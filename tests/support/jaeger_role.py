@@ -77,9 +77,6 @@ with accepted.open("w", buffering=1) as noted:
 print(refused)
 """
 
-# What kubernetes.core.k8s_cluster_info tells, as far as the role looks at it.
-CLUSTER = {"version": {"server": {"kubernetes": {"gitVersion": "v1.28.15"}}}}
-
 
 def rendered(folder: Path, *names: str, **variables: Any) -> dict[str, Any]:
     """These variables of the role, as a play would see them. Its variables yield to those that are given."""
@@ -88,7 +85,7 @@ def rendered(folder: Path, *names: str, **variables: Any) -> dict[str, Any]:
     templates = folder / "templates"
     if not templates.exists():
         templates.symlink_to(ROLE / "templates")
-    facts = {"__jaeger_secret_versions": "17", "__jaeger_cluster": CLUSTER}
+    facts = {"__jaeger_secret_versions": "17", "__kubernetes_version": "v1.28.15"}
     own = {"names": names, "answer": str(folder / "answer.json"), "role_path": str(ROLE)}
     run = play(playbook, {**facts, **own, **variables})
     assert run.code == 0, run.output
