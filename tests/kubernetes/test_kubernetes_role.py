@@ -344,14 +344,12 @@ def test_a_user_that_may_not(cluster: Cluster, namespace: str, tmp_path: Path) -
         f"The user of context minikube ({file}) may not patch namespaces, create deployments.apps in namespace {namespace}: "
         "have these rights given to it, or set kubernetes_context to one of an administrator."
     )
-    mine = {
-        "apiVersion": "v1",
-        "kind": "ServiceAccount",
-        "metadata": {"name": "guest", "namespace": namespace},
-    }
-    others = [{**mine, "metadata": {**mine["metadata"], "name": name}} for name in ("one", "two")]
+    accounts = [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
+        for name in ("one", "two", "guest")
+    ]
     denied = steps(
-        [("absent", {"absent_name": "the guest", "absent_resources": [*others, mine]})],
+        [("absent", {"absent_name": "the guest", "absent_resources": accounts})],
         {"kubernetes_kubeconfig": str(file)},
     )
     assert denied.error.startswith(
