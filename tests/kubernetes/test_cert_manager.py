@@ -57,7 +57,7 @@ def versions(cluster: Cluster) -> set[str]:
 
 
 def bring_about(cluster: Cluster, variables: dict[str, Any]) -> None:
-    """It is there, unless the test before has left it."""
+    """Install v1.6.1, unless the test before has left it."""
     if versions(cluster) != {"v1.6.1"}:
         assert run(variables).code == 0
 
