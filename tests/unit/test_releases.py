@@ -15,7 +15,7 @@ OLD = "0123456789abcdef"
 def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     """The folder is one of somebody else's, with names like ours in it."""
     theirs = ["notes.txt", "backup.tar.gz", "releases/v1.0/program", "jobs/7/2026/report", "jobs/mine/3/data"]
-    ours = [f"{OLD}.tar.gz", f"{OLD}.txt", f"releases/{OLD}/complete", "jobs/prod/1/job.json"]
+    ours = [f"releases/{OLD}/complete", "jobs/prod/1/job.json"]
     for name in (*theirs, *ours):
         file = tmp_path / name
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -24,4 +24,4 @@ def test_what_is_not_ours_stays(tmp_path: Path) -> None:
     told = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     left = sorted(str(one.relative_to(tmp_path)) for one in tmp_path.rglob("*") if one.is_file())
     assert left == sorted([*theirs, ".lock"])
-    assert {Path(line).name for line in told.splitlines()} == {f"{OLD}.tar.gz", f"{OLD}.txt", OLD, "1"}
+    assert {Path(line).name for line in told.splitlines()} == {OLD, "1"}

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Installs, tries and removes releases on the host: folders HOME/releases/NAME that hold all that a job runs.
 
-release.py install HOME NAME PYTHON    of HOME/NAME.tar.gz and HOME/NAME.txt, which are removed afterwards
+release.py install HOME NAME PYTHON FOLDER   of FOLDER/release.tar.gz and FOLDER/requirements.txt
 release.py try RELEASE USER [r:FILE | w:FOLDER ...]   whether the user can run it, read the files and write to the folders
 release.py check RELEASE JOB           whether the release understands the job file
 release.py prune HOME [RELEASE]        remove what no job names and no process uses; prints what went. RELEASE must be there
@@ -27,7 +27,6 @@ from typing import Any
 
 _COLLECTION = "src/ansible_collections/tracestack/jaeger"
 _RELEASE = re.compile("[0-9a-f]{16}")
-_PACKED = re.compile(r"[0-9a-f]{16}\.(tar\.gz|txt)")
 _IMPORTS = "import jaeger_es_maintenance.scheduled, ansible_collections.tracestack.jaeger.plugins.modules.es_maintenance"
 
 
@@ -46,19 +45,16 @@ class Problem(Exception):
     """A sentence for the user."""
 
 
-def install(home: Path, name: str, python: str) -> None:
+def install(home: Path, name: str, python: str, folder: Path) -> None:
     """Make the release, unless somebody else has done so meanwhile."""
-    package, requirements = home / f"{name}.tar.gz", home / f"{name}.txt"
     release = home / "releases" / name
     with _locked(home):
         if not (release / "complete").exists():
             shutil.rmtree(release, ignore_errors=True)
             release.mkdir(parents=True)
-            _unpack(package, release)
-            _make_venv(release, requirements, python)
+            _unpack(folder / "release.tar.gz", release)
+            _make_venv(release, folder / "requirements.txt", python)
             (release / "complete").touch()
-        package.unlink(missing_ok=True)
-        requirements.unlink(missing_ok=True)
 
 
 def _unpack(package: Path, release: Path) -> None:
@@ -128,10 +124,6 @@ def prune(home: Path, needed: str = "") -> None:
             if f"{old}/" not in used:
                 shutil.rmtree(old)
                 print(old)
-        for leftover in home.iterdir():
-            if _PACKED.fullmatch(leftover.name):
-                leftover.unlink()
-                print(leftover)
         gone = not any(home.glob("jobs/*")) and not any(home.glob("releases/*"))
         if gone:
             for folder in (home / "jobs", home / "releases"):
@@ -193,7 +185,7 @@ def main(command: str, *words: str) -> int:
     """Run a command of the list above."""
     os.umask(0o022)
     commands: dict[str, Callable[[], None]] = {
-        "install": lambda: install(Path(words[0]), words[1], words[2]),
+        "install": lambda: install(Path(words[0]), words[1], words[2], Path(words[3])),
         "try": lambda: attempt(Path(words[0]), *words[1:]),
         "check": lambda: check(Path(words[0]), words[1]),
         "prune": lambda: prune(Path(words[0]), *words[1:]),
