@@ -4,8 +4,8 @@
 
 Ansible sends each module to Python as a zip file, and Python compiles all that is in it anew: most of the time that a small
 module takes, and a play runs dozens. And each module of kubernetes.core reads the 800 classes of the Kubernetes client, of which
-it uses none or one: here a class is read when it is first asked for. bin/test has this folder in PYTHONPATH, where each Python
-finds it when it starts.
+it uses none or one: here a class is read when it is first asked for. What Ansible does to make the zip file is kept, too
+(ansiballz.py). bin/test has this folder in PYTHONPATH, where each Python finds it when it starts.
 """
 
 from __future__ import annotations
@@ -34,23 +34,31 @@ _name = vars(_imp)["_fix_co_filename"]  # after the archive that it comes from n
 def _compile_once(path: str, source: bytes) -> CodeType:
     """The code of a module: compiled now, if no module with this very content ever was."""
     kept = os.path.join(_FOLDER, _imp.source_hash(0, source).hex())
-    try:
-        with open(kept, "rb") as file:
-            code: CodeType = marshal.load(file)
-        _name(code, path)
-    except (OSError, EOFError, ValueError, TypeError):
+    code: CodeType | None = _kept(kept)
+    if code is None:
         code = _compile(path, source)
         _keep(code, kept)
+    else:
+        _name(code, path)
     return code
 
 
-def _keep(code: CodeType, path: str) -> None:
+def _kept(path: str) -> Any:
+    """What was kept there; None if nothing was."""
+    try:
+        with open(path, "rb") as file:
+            return marshal.loads(file.read())
+    except (OSError, EOFError, ValueError, TypeError):
+        return None
+
+
+def _keep(value: Any, path: str) -> None:
     """As a whole or not at all. Who may not write here does without."""
     fresh = f"{path}.{os.getpid()}"
     try:
         os.makedirs(_FOLDER, exist_ok=True)
         with open(fresh, "wb") as file:
-            marshal.dump(code, file)
+            marshal.dump(value, file)
         os.replace(fresh, path)
     except OSError:
         return
@@ -95,12 +103,29 @@ class _Late:
         exec(compile("\n".join(lines), str(module.__file__), "exec"), vars(module))
 
 
+class _Keeping:
+    """Loads the part of Ansible that makes a zip file of a module and all that it imports."""
+
+    def __init__(self, loader: Any) -> None:
+        self._loader = loader
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
+
+    def exec_module(self, module: ModuleType) -> None:
+        self._loader.exec_module(module)
+        import_module("ansiballz").keep(module, _FOLDER, _kept, _keep)
+
+
+_LOADERS = {**dict.fromkeys(_GATHERED, _Late), "ansible.executor.module_common": _Keeping}
+
+
 class _Finder:
     @staticmethod
     def find_spec(name: str, path: Any = None, target: ModuleType | None = None) -> ModuleSpec | None:
-        if name not in _GATHERED or not (spec := PathFinder.find_spec(name, path, target)):
+        if name not in _LOADERS or not (spec := PathFinder.find_spec(name, path, target)):
             return None
-        spec.loader = _Late(spec.loader)  # type: ignore[assignment]
+        spec.loader = _LOADERS[name](spec.loader)  # type: ignore[assignment]
         return spec
 
 

@@ -1,0 +1,99 @@
+# SPDX-FileCopyrightText: 2026 tracestack contributors
+# SPDX-License-Identifier: GPL-3.0-or-later
+"""Ansible keeps, from one play to the next, what a module is made of.
+
+In each play Ansible reads and parses some 60 files for each module that the play uses, to find out which of them to send: 0.3 s of a
+processor. Here it only looks whether these files are what they were. sitecustomize.py brings it into Ansible.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import inspect
+import os
+from collections.abc import Callable
+from types import ModuleType
+from typing import Any
+
+_ARGUMENTS = ["name", "module_fqn", "module_data", "zf", "date_time", "extension_manager"]
+# What Ansible writes by itself, the same for all modules.
+_STUBS = ("ansible/__init__.py", "ansible/module_utils/__init__.py")
+
+
+class _Notes:
+    """A zip file that notes what is written to it: the names, the files and what is in them."""
+
+    def __init__(self, archive: Any, origin: Callable[[bytes], str]) -> None:
+        self._archive = archive
+        self._origin = origin
+        self.entries: list[tuple[str, str, bytes]] = []
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._archive, name)
+
+    def writestr(self, entry: Any, content: bytes | str) -> None:
+        self._archive.writestr(entry, content)
+        data = content.encode() if isinstance(content, str) else bytes(content)
+        path = self._origin(data if isinstance(content, str) else content)
+        self.entries.append((str(entry.filename), path, _digest(data) if path else data))
+
+    @property
+    def complete(self) -> bool:
+        """Whether it all comes of files. Not so what Ansible makes of a redirection, of which it may have to warn."""
+        return all(path or not data or name in _STUBS for name, path, data in self.entries)
+
+
+def _digest(data: bytes) -> bytes:
+    return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def keep(
+    common: ModuleType, folder: str, read: Callable[[str], Any], write: Callable[[Any, str], None]
+) -> None:
+    """Change ansible.executor.module_common, if it is one that we know, so that it keeps its answers in a folder."""
+    find = common.recursive_finder
+    if list(inspect.signature(find).parameters) != _ARGUMENTS:
+        return
+
+    def origin(data: bytes) -> str:
+        tag = common.Origin.get_tag(data)
+        return str(tag.path) if tag and tag.path else ""
+
+    def kept(*arguments: Any) -> Any:
+        _name, module_fqn, module_data, zf, date_time, extension_manager = arguments
+        key = b"\0".join(
+            [*(one.encode() for one in (common.__version__, module_fqn, origin(module_data))), module_data]
+        )
+        file = os.path.join(folder, f"module-{_digest(key).hex()}")
+        if not extension_manager.module_names and (known := _contents(read(file))):
+            profile, contents = known
+            for member, data in contents:
+                zf.writestr(common._make_zinfo(member, date_time, zf=zf), data)
+            return common.ModuleMetadataV1(serialization_profile=profile)
+        notes = _Notes(zf, origin)
+        metadata = find(*arguments[:3], notes, *arguments[4:])
+        if notes.complete and not extension_manager.module_names:
+            write((str(metadata.serialization_profile), notes.entries), file)
+        return metadata
+
+    common.recursive_finder = kept  # type: ignore[attr-defined]
+
+
+def _contents(record: Any) -> tuple[str, list[tuple[str, bytes]]] | None:
+    """What goes into the zip file, by name; None if a file has changed."""
+    if record is None:
+        return None
+    profile, entries = record
+    contents = []
+    for name, path, data in entries:
+        content = data
+        if path:
+            try:
+                with open(path, "rb") as source:
+                    content = source.read()
+            except OSError:
+                return None
+            if _digest(content) != data:
+                return None
+        contents.append((name, content))
+    return profile, contents
