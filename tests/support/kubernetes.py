@@ -388,7 +388,7 @@ def _wait(
             raise RuntimeError(
                 "\n".join([f"The test cluster did not start: {culprit} {what}. It said:", *log[-15:]])
             )
-        time.sleep(0.2)
+        time.sleep(0.5)  # each question is a process
 
 
 def _connect(pid: int) -> None:
