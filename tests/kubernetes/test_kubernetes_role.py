@@ -7,8 +7,10 @@ from __future__ import annotations
 import base64
 import http.client
 import json
+import subprocess
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,7 +22,8 @@ import pytest
 from tests.support.cluster_plays import steps
 from tests.support.kubernetes import Cluster
 from tests.support.playbooks import Run, play
-from tests.support.servers import free_port
+from tests.support.proxy import Fault, nth, proxy
+from tests.support.servers import free_port, stop
 
 SECRET = "very-secret-4711"
 GONE = 9  # the discard port: nothing listens on it
@@ -234,6 +237,41 @@ def test_apply_and_absent_in_check_mode_and_for_real(cluster: Cluster, name: str
     assert cluster.attempt("get", "namespace", name).returncode != 0
     again = absent(cluster, name)
     assert (again.code, again.count("changed")) == (0, 0), again.output
+
+
+@contextmanager
+def without_tls(cluster: Cluster) -> Iterator[str]:
+    """The URL of kubectl's proxy, until the block ends: the administrator's way in for anybody on this machine."""
+    command = [str(cluster.programs / "kubectl"), f"--kubeconfig={cluster.kubeconfig}", "proxy", "--port=0"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout
+        yield f"http://{process.stdout.readline().split()[-1]}"
+    finally:
+        stop(process)
+        process.communicate()
+
+
+def test_what_is_gone_between_looking_and_deleting(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    """Of what goes by itself, such as what an earlier request has asked to go, there is nothing to say."""
+    cluster.kubectl("create", "configmap", "brief", "-n", namespace)
+    resource = cluster.get("configmap", "brief", "-n", namespace)
+
+    def overtake() -> None:
+        cluster.kubectl("delete", "configmap", "brief", "-n", namespace)
+
+    with (
+        without_tls(cluster) as url,
+        proxy(url, nth("GET", "/configmaps/brief", Fault(then=overtake))) as front,
+    ):
+        gone = steps(
+            [("absent", {"absent_name": "it", "absent_resources": [resource]})],
+            {"kubernetes_kubeconfig": str(kubeconfig(tmp_path, front.url))},
+        )
+    assert gone.code == 0, gone.output
+    assert [one.split("?")[0].rpartition("/")[0] for one in front.changes()] == [
+        f"DELETE /api/v1/namespaces/{namespace}/configmaps"
+    ]
 
 
 def test_an_image_that_cannot_be_pulled(cluster: Cluster, name: str) -> None:
