@@ -313,6 +313,44 @@ def test_a_job_that_fails(cluster: Cluster, namespace: str) -> None:
     assert run.error.endswith("Log of main: no storage here")
 
 
+def test_a_container_that_ended_and_was_started_again(cluster: Cluster, namespace: str) -> None:
+    """Its log says nothing yet; that of the one before says why."""
+    waits = "if [ -e /kept/again ]; then echo starting; sleep 600; fi"
+    container = {
+        "name": "main",
+        "image": "busybox:1.35",
+        "command": ["sh", "-c", f"{waits}; touch /kept/again; echo no storage here; exit 3"],
+        "readinessProbe": {"exec": {"command": ["test", "-e", "/kept/storage"]}},
+        "volumeMounts": [{"name": "kept", "mountPath": "/kept"}],
+    }
+    pod = {
+        "containers": [container],
+        "volumes": [{"name": "kept", "emptyDir": {}}],
+        "terminationGracePeriodSeconds": 1,
+    }
+    labels = {"app": "web"}
+    deployment = {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "web", "namespace": namespace},
+        "spec": {
+            "selector": {"matchLabels": labels},
+            "template": {"metadata": {"labels": labels}, "spec": pod},
+        },
+    }
+    wait = {
+        "wait_name": "the web",
+        "wait_namespace": namespace,
+        "wait_workloads": [{"kind": "Deployment", "name": "web"}],
+        "wait_timeout": 15,
+    }
+    applied = {"apply_name": "the web", "apply_resources": [deployment]}
+    run = steps([("apply", applied), ("wait", wait)], {"kubernetes_kubeconfig": str(cluster.kubeconfig)})
+    assert "main is not ready (exit code 3)" in run.error
+    assert "Log of main before it was started again: no storage here" in run.error
+    assert run.error.endswith("Log of main: starting")
+
+
 def test_what_the_cluster_refuses_for_good(cluster: Cluster, namespace: str) -> None:
     applied = {
         "apply_name": "the web",
