@@ -342,7 +342,7 @@ def test_a_container_that_ended_and_was_started_again(cluster: Cluster, namespac
         "wait_name": "the web",
         "wait_namespace": namespace,
         "wait_workloads": [{"kind": "Deployment", "name": "web"}],
-        "wait_timeout": 15,
+        "wait_timeout": 25,
     }
     applied = {"apply_name": "the web", "apply_resources": [deployment]}
     run = steps([("apply", applied), ("wait", wait)], {"kubernetes_kubeconfig": str(cluster.kubeconfig)})
