@@ -4,8 +4,8 @@
 
 Ansible sends each module to Python as a zip file, and Python compiles all that is in it anew: most of the time that a small
 module takes, and a play runs dozens. And each module of kubernetes.core reads the 800 classes of the Kubernetes client, of which
-it uses none or one: here a class is read when it is first asked for. What Ansible does to make the zip file is kept, too
-(ansiballz.py). bin/test has this folder in PYTHONPATH, where each Python finds it when it starts.
+it uses none or one: here a class is read when it is first asked for. What Ansible reads to make the zip file is kept, too
+(ansible_keeps.py). bin/test has this folder in PYTHONPATH, where each Python finds it when it starts.
 """
 
 from __future__ import annotations
@@ -33,35 +33,40 @@ _name = vars(_imp)["_fix_co_filename"]  # after the archive that it comes from n
 
 def _compile_once(path: str, source: bytes) -> CodeType:
     """The code of a module: compiled now, if no module with this very content ever was."""
-    kept = os.path.join(_FOLDER, _imp.source_hash(0, source).hex())
-    code: CodeType | None = _kept(kept)
+    kept = _imp.source_hash(0, source).hex()
+    code: CodeType | None = _Store.read(kept)
     if code is None:
         code = _compile(path, source)
-        _keep(code, kept)
+        _Store.write(code, kept)
     else:
         _name(code, path)
     return code
 
 
-def _kept(path: str) -> Any:
-    """What was kept there; None if nothing was."""
-    try:
-        with open(path, "rb") as file:
-            return marshal.loads(file.read())
-    except (OSError, EOFError, ValueError, TypeError):
-        return None
+class _Store:
+    """What is kept, by name."""
 
+    @staticmethod
+    def read(name: str) -> Any:
+        try:
+            with open(os.path.join(_FOLDER, name), "rb") as file:
+                return marshal.loads(file.read())
+        except (OSError, EOFError, ValueError, TypeError):
+            return None
 
-def _keep(value: Any, path: str) -> None:
-    """As a whole or not at all. Who may not write here does without."""
-    fresh = f"{path}.{os.getpid()}"
-    try:
-        os.makedirs(_FOLDER, exist_ok=True)
-        with open(fresh, "wb") as file:
-            marshal.dump(value, file)
-        os.replace(fresh, path)
-    except OSError:
-        return
+    @staticmethod
+    def write(value: Any, name: str) -> None:
+        """As a whole or not at all. Who may not write here does without."""
+        path = os.path.join(_FOLDER, name)
+        fresh = f"{path}.{os.getpid()}"
+        try:
+            data = marshal.dumps(value)
+            os.makedirs(_FOLDER, exist_ok=True)
+            with open(fresh, "wb") as file:
+                file.write(data)
+            os.replace(fresh, path)
+        except (OSError, ValueError):
+            return
 
 
 _ZIPIMPORT["_compile_source"] = _compile_once
@@ -104,7 +109,7 @@ class _Late:
 
 
 class _Keeping:
-    """Loads the part of Ansible that makes a zip file of a module and all that it imports."""
+    """Loads a module of Ansible, and has it keep its answers."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
@@ -114,10 +119,16 @@ class _Keeping:
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        import_module("ansiballz").keep(module, _FOLDER, _kept, _keep)
+        import_module("ansible_keeps").KEEPING[module.__name__](module, _Store)
 
 
-_LOADERS = {**dict.fromkeys(_GATHERED, _Late), "ansible.executor.module_common": _Keeping}
+# Those of ansible_keeps.KEEPING, which not every Python that starts needs.
+_KEEPING = (
+    "ansible.config.manager",
+    "ansible.executor.module_common",
+    "ansible.utils.collection_loader._collection_finder",
+)
+_LOADERS = {**dict.fromkeys(_GATHERED, _Late), **dict.fromkeys(_KEEPING, _Keeping)}
 
 
 class _Finder:

@@ -1,19 +1,20 @@
 # SPDX-FileCopyrightText: 2026 tracestack contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""Ansible keeps, from one play to the next, what a module is made of.
+"""Ansible keeps, from one play to the next, what a module is made of and what its own YAML files say.
 
 In each play Ansible reads and parses some 60 files for each module that the play uses, to find out which of them to send: 0.3 s of a
-processor. Here it only looks whether these files are what they were. sitecustomize.py brings it into Ansible.
+processor. Here it only looks whether these files are what they were. And each play, and many a task, parses the same YAML files of
+Ansible and of the collections: half of the second that a play takes to start. sitecustomize.py brings it into Ansible.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
-import os
 from collections.abc import Callable
+from functools import partial
 from types import ModuleType
-from typing import Any
+from typing import Any, Protocol
 
 _ARGUMENTS = ["name", "module_fqn", "module_data", "zf", "date_time", "extension_manager"]
 # What Ansible writes by itself, the same for all modules.
@@ -43,14 +44,22 @@ class _Notes:
         return all(path or not data or name in _STUBS for name, path, data in self.entries)
 
 
+class Store(Protocol):
+    """Where answers are kept, by name."""
+
+    def read(self, name: str) -> Any:
+        """What was kept; None if nothing was."""
+
+    def write(self, value: Any, name: str) -> None:
+        """Keep it, if it is made of Python's own types."""
+
+
 def _digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
 
-def keep(
-    common: ModuleType, folder: str, read: Callable[[str], Any], write: Callable[[Any, str], None]
-) -> None:
-    """Change ansible.executor.module_common, if it is one that we know, so that it keeps its answers in a folder."""
+def keep_modules(common: ModuleType, store: Store) -> None:
+    """Change ansible.executor.module_common, if it is one that we know, so that it keeps its answers."""
     find = common.recursive_finder
     if list(inspect.signature(find).parameters) != _ARGUMENTS:
         return
@@ -64,8 +73,8 @@ def keep(
         key = b"\0".join(
             [*(one.encode() for one in (common.__version__, module_fqn, origin(module_data))), module_data]
         )
-        file = os.path.join(folder, f"module-{_digest(key).hex()}")
-        if not extension_manager.module_names and (known := _contents(read(file))):
+        file = f"module-{_digest(key).hex()}"
+        if not extension_manager.module_names and (known := _contents(store.read(file))):
             profile, contents = known
             for member, data in contents:
                 zf.writestr(common._make_zinfo(member, date_time, zf=zf), data)
@@ -73,10 +82,35 @@ def keep(
         notes = _Notes(zf, origin)
         metadata = find(*arguments[:3], notes, *arguments[4:])
         if notes.complete and not extension_manager.module_names:
-            write((str(metadata.serialization_profile), notes.entries), file)
+            store.write((str(metadata.serialization_profile), notes.entries), file)
         return metadata
 
     common.recursive_finder = kept  # type: ignore[attr-defined]
+
+
+def keep_yaml(function: str, module: ModuleType, store: Store) -> None:
+    """Change a function of a module that reads YAML without tags, so that it keeps its answers."""
+    load = getattr(module, function)
+
+    def kept(source: Any, *more: Any) -> Any:
+        data = source.read() if hasattr(source, "read") else source
+        text = data.encode() if isinstance(data, str) else data
+        file = f"yaml-{_digest(text).hex()}"
+        found = store.read(file)
+        if found is None:
+            found = load(data, *more)
+            store.write(found, file)
+        return found
+
+    setattr(module, function, kept)
+
+
+# What is changed, by the module that it is in.
+KEEPING: dict[str, Callable[[ModuleType, Store], None]] = {
+    "ansible.executor.module_common": keep_modules,
+    "ansible.config.manager": partial(keep_yaml, "yaml_load"),
+    "ansible.utils.collection_loader._collection_finder": partial(keep_yaml, "_meta_yml_to_dict"),
+}
 
 
 def _contents(record: Any) -> tuple[str, list[tuple[str, bytes]]] | None:
