@@ -17,6 +17,14 @@ from tests.support.image import MAINTENANCE, base_image, builder, saved
 from tests.support.kubernetes import Cluster
 from tests.support.kubernetes import cluster as running_cluster
 from tests.support.servers import ROOT, Elasticsearch, elasticsearch, memory_folder
+from tests.support.warm_python import warm_python
+
+
+@pytest.fixture(scope="session", autouse=True)
+def python_is_warm() -> Iterator[None]:
+    """Plays run their modules without reading Python's library and the client of Kubernetes each time."""
+    with warm_python():
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -141,3 +141,34 @@ class _Finder:
 
 
 sys.meta_path.insert(0, _Finder)
+
+
+def _hand_over(path: str) -> None:
+    """Have what comes by the standard input run by a process of tests/support/warm_python.py, if it is there."""
+    import _socket
+
+    files = b"".join(number.to_bytes(4, sys.byteorder) for number in range(3))
+    mask = os.umask(0)
+    message = marshal.dumps((os.getcwd(), dict(os.environ), mask))
+    os.umask(mask)
+    with_it = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, files)]
+    connection = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM)
+    try:
+        connection.connect(path)
+        connection.sendmsg([message], with_it)
+    except OSError:
+        return
+    ended = connection.recv(1)
+    os._exit(ended[0] if ended else 1)
+
+
+def namespaces() -> str:
+    """Which processes, files and addresses this process sees."""
+    return " ".join(os.readlink(f"/proc/self/ns/{kind}") for kind in ("mnt", "pid", "net", "user"))
+
+
+_place = os.environ.get("TRACESTACK_WARM_PYTHON", "")
+if _place and len(sys.orig_argv) == 1 and not os.isatty(0):
+    _mine = f"{sys.executable}:{namespaces()}:"
+    if _place.startswith(_mine):
+        _hand_over(_place[len(_mine) :])
