@@ -77,14 +77,18 @@ _GATHERED = ("kubernetes.client", "kubernetes.client.api", "kubernetes.client.mo
 _GATHERED_FROM = ("kubernetes.client.api.", "kubernetes.client.models.")
 
 
-class _Late:
-    """Loads a package that gathers classes: "from MODULE import CLASS" is done when the class is asked for."""
+class _Loader:
+    """What Python would load a module with."""
 
     def __init__(self, loader: Any) -> None:
         self._loader = loader
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
+
+
+class _Late(_Loader):
+    """Loads a package that gathers classes: "from MODULE import CLASS" is done when the class is asked for."""
 
     def exec_module(self, module: ModuleType) -> None:
         places, lines = {}, []
@@ -108,14 +112,8 @@ class _Late:
         exec(compile("\n".join(lines), str(module.__file__), "exec"), vars(module))
 
 
-class _Keeping:
+class _Keeping(_Loader):
     """Loads a module of Ansible, and has it keep its answers."""
-
-    def __init__(self, loader: Any) -> None:
-        self._loader = loader
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._loader, name)
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
