@@ -7,10 +7,8 @@ from __future__ import annotations
 import base64
 import http.client
 import json
-import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from hashlib import sha256
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -23,7 +21,7 @@ from tests.support.cluster_plays import steps
 from tests.support.kubernetes import Cluster
 from tests.support.playbooks import Run, play
 from tests.support.proxy import Fault, nth, proxy
-from tests.support.servers import free_port, stop
+from tests.support.servers import free_port
 
 SECRET = "very-secret-4711"
 GONE = 9  # the discard port: nothing listens on it
@@ -239,19 +237,6 @@ def test_apply_and_absent_in_check_mode_and_for_real(cluster: Cluster, name: str
     assert (again.code, again.count("changed")) == (0, 0), again.output
 
 
-@contextmanager
-def without_tls(cluster: Cluster) -> Iterator[str]:
-    """The URL of kubectl's proxy, until the block ends: the administrator's way in for anybody on this machine."""
-    command = [str(cluster.programs / "kubectl"), f"--kubeconfig={cluster.kubeconfig}", "proxy", "--port=0"]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    try:
-        assert process.stdout
-        yield f"http://{process.stdout.readline().split()[-1]}"
-    finally:
-        stop(process)
-        process.communicate()
-
-
 def test_what_is_gone_between_looking_and_deleting(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     """Of what goes by itself, such as what an earlier request has asked to go, there is nothing to say."""
     cluster.kubectl("create", "configmap", "brief", "-n", namespace)
@@ -261,7 +246,7 @@ def test_what_is_gone_between_looking_and_deleting(cluster: Cluster, namespace: 
         cluster.kubectl("delete", "configmap", "brief", "-n", namespace)
 
     with (
-        without_tls(cluster) as url,
+        cluster.without_tls() as url,
         proxy(url, nth("GET", "/configmaps/brief", Fault(then=overtake))) as front,
     ):
         gone = steps(
@@ -323,21 +308,9 @@ def test_a_container_that_ended_and_was_started_again(cluster: Cluster, namespac
         "readinessProbe": {"exec": {"command": ["test", "-e", "/kept/storage"]}},
         "volumeMounts": [{"name": "kept", "mountPath": "/kept"}],
     }
-    pod = {
-        "containers": [container],
-        "volumes": [{"name": "kept", "emptyDir": {}}],
-        "terminationGracePeriodSeconds": 1,
-    }
-    labels = {"app": "web"}
-    deployment = {
-        "apiVersion": "apps/v1",
-        "kind": "Deployment",
-        "metadata": {"name": "web", "namespace": namespace},
-        "spec": {
-            "selector": {"matchLabels": labels},
-            "template": {"metadata": {"labels": labels}, "spec": pod},
-        },
-    }
+    (deployment,) = (each for each in resources(namespace) if each["kind"] == "Deployment")
+    pod = deployment["spec"]["template"]["spec"]
+    pod |= {"containers": [container], "volumes": [{"name": "kept", "emptyDir": {}}]}
     wait = {
         "wait_name": "the web",
         "wait_namespace": namespace,

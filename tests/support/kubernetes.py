@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from tests.support import cluster_images
 from tests.support import kubernetes_parts as parts
@@ -81,7 +81,7 @@ class Cluster:
 
     def attempt(self, *arguments: str, stdin: str = "") -> subprocess.CompletedProcess[str]:
         """Run kubectl, whatever comes of it."""
-        command = [str(self.programs / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
+        command = self._kubectl(*arguments)
         return subprocess.run(command, input=stdin, capture_output=True, text=True, check=False)
 
     def kubectl(self, *arguments: str, stdin: str = "") -> str:
@@ -123,17 +123,29 @@ class Cluster:
     @contextmanager
     def forwarded(self, namespace: str, target: str, *ports: str) -> Iterator[None]:
         """Keep kubectl's port-forward running until the block ends."""
-        command = [str(self.programs / "kubectl"), f"--kubeconfig={self.kubeconfig}", "port-forward"]
-        command += [f"--namespace={namespace}", target, *ports]
-        process = subprocess.Popen(command, stdout=subprocess.PIPE)
-        try:
-            assert process.stdout
+        with self._kubectl_keeps("port-forward", f"--namespace={namespace}", target, *ports) as told:
             for _port in ports:
-                assert process.stdout.readline(), f"no port-forward to {target}"
+                assert told.readline(), f"no port-forward to {target}"
             yield
-        finally:
-            stop(process)
-            process.communicate()
+
+    @contextmanager
+    def without_tls(self) -> Iterator[str]:
+        """The URL of kubectl's proxy until the block ends: the administrator's way in for anybody on this machine."""
+        with self._kubectl_keeps("proxy", "--port=0") as told:
+            yield f"http://{told.readline().split()[-1]}"
+
+    def _kubectl(self, *arguments: str) -> list[str]:
+        return [str(self.programs / "kubectl"), f"--kubeconfig={self.kubeconfig}", *arguments]
+
+    @contextmanager
+    def _kubectl_keeps(self, *arguments: str) -> Iterator[IO[str]]:
+        """Keep kubectl running until the block ends; what it prints."""
+        with subprocess.Popen(self._kubectl(*arguments), stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout
+            try:
+                yield process.stdout
+            finally:
+                stop(process)
 
     @contextmanager
     def exposed(self, local_port: int, port: int) -> Iterator[str]:

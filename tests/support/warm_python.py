@@ -30,8 +30,8 @@ from typing import NoReturn
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 VARIABLE = "TRACESTACK_WARM_PYTHON"  # the Python's path, its namespaces and the socket's path, between colons
-# Ansible's part, and what looks at the environment while it is read.
-NEVER = ("ansible", "ansible_collections", "kubernetes.config", "__main__")
+# Ansible's part, and what looks at the environment while it is read: each with all that is in it.
+NEVER = ("ansible.", "ansible_collections.", "kubernetes.config.", "__main__.")
 
 
 @contextmanager
@@ -102,11 +102,7 @@ def become(connection: socket.socket, told: socket.socket) -> NoReturn:
     sys.stdout.flush()
     sys.stderr.flush()
     connection.sendall(bytes([code & 255]))
-    found = [
-        name
-        for name in sys.modules
-        if name not in known and not f"{name}.".startswith(tuple(f"{each}." for each in NEVER))
-    ]
+    found = [name for name in sys.modules if name not in known and not f"{name}.".startswith(NEVER)]
     if found:
         told.send(" ".join(found).encode())
     os._exit(0)

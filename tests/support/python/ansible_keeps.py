@@ -95,7 +95,7 @@ def keep_yaml(function: str, module: ModuleType, store: Store) -> None:
     def kept(source: Any, *more: Any) -> Any:
         data = source.read() if hasattr(source, "read") else source
         text = data.encode() if isinstance(data, str) else data
-        file = f"yaml-{_digest(text).hex()}"
+        file = f"{function}-{_digest(text).hex()}"
         found = store.read(file)
         if found is None:
             found = load(data, *more)
@@ -105,12 +105,8 @@ def keep_yaml(function: str, module: ModuleType, store: Store) -> None:
     setattr(module, function, kept)
 
 
-# What is changed, by the module that it is in.
-KEEPING: dict[str, Callable[[ModuleType, Store], None]] = {
-    "ansible.executor.module_common": keep_modules,
-    "ansible.config.manager": partial(keep_yaml, "yaml_load"),
-    "ansible.utils.collection_loader._collection_finder": partial(keep_yaml, "_meta_yml_to_dict"),
-}
+keep_settings = partial(keep_yaml, "yaml_load")
+keep_metadata = partial(keep_yaml, "_meta_yml_to_dict")
 
 
 def _contents(record: Any) -> tuple[str, list[tuple[str, bytes]]] | None:

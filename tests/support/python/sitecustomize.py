@@ -117,15 +117,15 @@ class _Keeping(_Loader):
 
     def exec_module(self, module: ModuleType) -> None:
         self._loader.exec_module(module)
-        import_module("ansible_keeps").KEEPING[module.__name__](module, _Store)
+        getattr(import_module("ansible_keeps"), _KEEPING[module.__name__])(module, _Store)
 
 
-# Those of ansible_keeps.KEEPING, which not every Python that starts needs.
-_KEEPING = (
-    "ansible.config.manager",
-    "ansible.executor.module_common",
-    "ansible.utils.collection_loader._collection_finder",
-)
+# What of ansible_keeps, which not every Python that starts needs, is for which module.
+_KEEPING = {
+    "ansible.config.manager": "keep_settings",
+    "ansible.executor.module_common": "keep_modules",
+    "ansible.utils.collection_loader._collection_finder": "keep_metadata",
+}
 _LOADERS = {**dict.fromkeys(_GATHERED, _Late), **dict.fromkeys(_KEEPING, _Keeping)}
 
 
