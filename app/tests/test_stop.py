@@ -12,7 +12,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -73,19 +73,54 @@ def test_a_stop_at_any_moment_of_the_start(after: float, number: signal.Signals)
 
 def test_a_stop_while_the_workers_are_forked() -> None:
     """Each is held up for a second in which it has the first process's handlers: the signal is not lost."""
-    slow = (
-        "import os, runpy, time; os.register_at_fork(after_in_child=lambda: time.sleep(1)); "
-        "runpy.run_module('traced_api', run_name='__main__')"
-    )
-    settings = {"TYPE": "stdout", "PORT": str(free_port()), "METRICS_PORT": "0", "WORKERS": "3"}
-    process = subprocess.Popen(
-        [sys.executable, "-c", slow], env=process_environment(settings), stderr=subprocess.PIPE
-    )
-    wait_for(lambda: len(children(process)) == 3, 20)
-    process.send_signal(signal.SIGTERM)
-    _out, errors = process.communicate(timeout=20)
+    slow = "import os, time; os.register_at_fork(after_in_child=lambda: time.sleep(1))"
+    with service_after(slow) as process:
+        wait_for(lambda: len(children(process)) == 3, 20)
+        process.send_signal(signal.SIGTERM)
+        _out, errors = process.communicate(timeout=20)
     assert b"kill" not in errors.lower(), errors
     assert process.returncode == 0
+
+
+@pytest.mark.parametrize("module", ["prometheus_client", "granian", "granian.server.mp"])
+def test_a_stop_where_python_drops_an_exception(module: str) -> None:
+    """In a finalizer, while something is imported: there are many such moments, and each is short."""
+    stops_itself = f"""
+import os, signal, sys
+
+class Finder:
+    def find_spec(self, name, path=None, target=None):
+        if name == {module!r}:
+            Dropped()
+
+class Dropped:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+sys.meta_path.insert(0, Finder())
+"""
+    with service_after(stops_itself) as process:
+        _out, errors = process.communicate(timeout=20)
+    assert b"Exception ignored" not in errors
+    assert process.returncode == 0
+
+
+@contextmanager
+def service_after(code: str) -> Iterator[subprocess.Popen[bytes]]:
+    """The service with three workers, in a Python that has run some code before."""
+    settings = {"TYPE": "stdout", "PORT": str(free_port()), "METRICS_PORT": str(free_port()), "WORKERS": "3"}
+    whole = f"{code}\nimport runpy\nrunpy.run_module('traced_api', run_name='__main__')"
+    process = subprocess.Popen(
+        [sys.executable, "-c", whole],
+        env=process_environment(settings),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        process.kill()
+        process.wait()
 
 
 def children(process: subprocess.Popen[bytes]) -> list[str]:

@@ -6,24 +6,20 @@ from __future__ import annotations
 
 import logging
 import os
-import signal
 import sys
 from collections.abc import Sequence
-from types import FrameType
 
-from traced_api import config, metrics
+from traced_api import config, metrics, signals
 
 CANNOT_START = 1
 WRONG_CONFIGURATION = 2
-END = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 
 log = logging.getLogger("traced_api")
 
 
 def main() -> int:
     """Run the service; return its exit code."""
-    for number in END:
-        signal.signal(number, _end)  # until the server sets its own
+    signals.hold()  # until the server has its handlers
     try:
         settings = config.from_environment(os.environ)
         with metrics.shared():
@@ -33,18 +29,7 @@ def main() -> int:
     except metrics.FolderError as error:
         return _refuse(CANNOT_START, [str(error)])
     finally:
-        _heed_no_more()
-
-
-def _end(_number: int, _frame: FrameType | None) -> None:
-    _heed_no_more()
-    raise SystemExit(0)
-
-
-def _heed_no_more() -> None:
-    """A second signal must not make a failure of a clean end."""
-    for number in END:
-        signal.signal(number, signal.SIG_IGN)
+        signals.hold()  # a second one must not make a failure of a clean end
 
 
 def _run(settings: config.Config) -> int:

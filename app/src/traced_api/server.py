@@ -26,14 +26,13 @@ from granian.constants import HTTPModes, Interfaces
 from granian.http import HTTP1Settings
 from opentelemetry.sdk.trace import TracerProvider
 
-from traced_api import logs, metrics, tracing, users
+from traced_api import logs, metrics, signals, tracing, users
 from traced_api.config import Config
 from traced_api.middleware import Application, observed
 
 THREADS = 16  # of a worker: so many handlers may wait for something before /healthz waits for them
 CONNECTIONS = 8192  # of a worker: so many clients may send their headers slowly before others wait
 HEADERS_WITHIN = 5  # seconds that a client may take for its headers
-ENDING = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
 STOP_SECONDS = 10  # until a worker that has not ended is killed
 FLUSH_SECONDS = 5.0  # of these for the queued spans, once the running requests have ended
 LONGEST_HEADERS = 64 * 1024  # bytes
@@ -79,7 +78,11 @@ def serve(config: Config) -> None:
         log_dictconfig=logs.LOGGING,
     )
     worker = _Worker(config, shown)
-    os.register_at_fork(before=_hold_signals, after_in_parent=_take_signals, after_in_child=_take_own_signals)
+    server.on_startup(signals.let_through)  # granian has its handlers now, and no worker yet
+    # Not to lose a signal that comes while a worker is forked: until it has handlers of its own, it has the first process's.
+    os.register_at_fork(
+        before=signals.hold, after_in_parent=signals.let_through, after_in_child=_take_own_signals
+    )
     server.serve(spawn_target=worker.run, target_loader=worker.load, wrap_loader=False)
 
 
@@ -102,19 +105,10 @@ def _free(host: str, port: int, host_variable: str, port_variable: str) -> str:
     return str(address[0])
 
 
-def _hold_signals() -> None:
-    """Not to lose a signal that comes while a worker is forked: until it has handlers of its own, it has the first process's."""
-    signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-
-
-def _take_signals() -> None:
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, ENDING)
-
-
 def _take_own_signals() -> None:
-    for number in ENDING:
+    for number in signals.HEEDED:
         signal.signal(number, signal.SIG_DFL)  # the first process's would not end this one
-    _take_signals()
+    signals.let_through()
 
 
 class _Worker:
