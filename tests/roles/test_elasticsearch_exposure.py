@@ -14,6 +14,7 @@ import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -586,8 +587,9 @@ def test_the_https_url_of_a_service_is_taken(
     assert f"within 4 s: https://{name} does not answer: " in run.error
 
 
-PASSWORD = "hunter2-4711"
-TOKEN = "token-4711"
+# Of this run alone: it is looked for in the command lines of the whole machine, where other tests run, too.
+PASSWORD = f"hunter2-{token_hex(8)}"
+TOKEN = f"token-{token_hex(8)}"
 
 
 @contextmanager

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
+from secrets import token_hex
 from typing import Any
 
 import pytest
@@ -24,7 +25,7 @@ from tests.support.certificates import Authority, key_of
 from tests.support.listeners import Mailbox, hook_server, mail_server
 from tests.support.scheduled import NOTHING_TO_DO, Runner
 
-SECRET = "s3cret-4711-Key"
+SECRET = f"s3cret-{token_hex(8)}-Key"  # of this process alone: it is looked for in those of the whole machine
 STAMP = r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ jaeger-es-maintenance\[\d+\]: "
 EVIL = "bad\nJan  1 00:00:00 root: forged\r\n\x1b[31mindex\u2028\x00"
 
