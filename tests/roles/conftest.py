@@ -12,6 +12,14 @@ from pathlib import Path
 import pytest
 
 from tests.support.playbooks import play, processes
+from tests.support.warm_python import warm_python
+
+
+@pytest.fixture(scope="session", autouse=True)
+def python_is_warm() -> Iterator[None]:
+    """Plays run their modules without reading Python's library each time."""
+    with warm_python():
+        yield
 
 
 @pytest.fixture(scope="session")
