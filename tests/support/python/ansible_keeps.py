@@ -4,15 +4,19 @@
 
 In each play Ansible reads and parses some 60 files for each module that the play uses, to find out which of them to send: 0.3 s of a
 processor. Here it only looks whether these files are what they were. And each play, and many a task, parses the same YAML files of
-Ansible and of the collections: half of the second that a play takes to start. sitecustomize.py brings it into Ansible.
+Ansible and of the collections: half of the second that a play takes to start. Each task compiles its templates anew, and looks for
+Ansible's filters and tests. sitecustomize.py brings it into Ansible.
 """
 
 from __future__ import annotations
 
 import hashlib
 import inspect
+import os
 from collections.abc import Callable
 from functools import partial
+from importlib import import_module
+from importlib.metadata import version
 from types import ModuleType
 from typing import Any, Protocol
 
@@ -107,6 +111,70 @@ def keep_yaml(function: str, module: ModuleType, store: Store) -> None:
 
 keep_settings = partial(keep_yaml, "yaml_load")
 keep_metadata = partial(keep_yaml, "_meta_yml_to_dict")
+
+
+def keep_templates(bits: ModuleType, store: Store) -> None:
+    """Change ansible._internal._templating._jinja_bits, so that it keeps the code that Jinja makes of templates and conditions."""
+    environment, settings = bits.AnsibleEnvironment, import_module("ansible.constants")
+    compile_all, compile_expression = environment.compile, environment.compile_expression
+    versions = import_module("ansible.release").__version__, version("jinja2")
+
+    def file(env: Any, kind: str, source: str) -> str:
+        context = bits._TemplateCompileContext.current(optional=True)
+        ways = [getattr(env, name) for name in bits._TEMPLATE_OVERRIDE_FIELD_NAMES]
+        key = repr(
+            (
+                versions,
+                settings.COLLECTIONS_PATHS,
+                ways,
+                bool(context and context.escape_backslashes),
+                str(source),
+            )
+        )
+        return f"{kind}-{_digest(key.encode()).hex()}"
+
+    def template(env: Any, source: Any, *more: Any, **named: Any) -> Any:
+        if more or named or not isinstance(source, str):
+            return compile_all(env, source, *more, **named)
+        name = file(env, "template", source)
+        code = store.read(name)
+        if code is None:
+            code = compile_all(env, source)
+            store.write(code, name)
+        return code
+
+    def expression(env: Any, source: str, undefined_to_none: bool = True) -> Any:
+        name = file(env, "expression", source)
+        code = store.read(name)
+        if code is not None:
+            made = env.template_class.from_code(env, code, env.make_globals(None), None)
+            return bits.TemplateExpression(made, undefined_to_none)
+
+        def noted(*arguments: Any, **named: Any) -> Any:
+            found = compile_all(env, *arguments, **named)
+            store.write(found, name)
+            return found
+
+        env.compile = noted
+        try:
+            return compile_expression(env, source, undefined_to_none)
+        finally:
+            del env.compile
+
+    environment.compile, environment.compile_expression = template, expression
+
+
+def keep_filters(loader: ModuleType, _store: Store) -> None:
+    """Have the first process of a play look for filters and tests, once, instead of each of its tasks. ansible.plugins.loader."""
+    done: list[bool] = []
+
+    def look() -> None:
+        if not done and hasattr(loader, "filter_loader"):
+            done.append(True)
+            for each in (loader.filter_loader, loader.test_loader):
+                each._ensure_non_collection_wrappers()
+
+    os.register_at_fork(before=look)
 
 
 def _contents(record: Any) -> tuple[str, list[tuple[str, bytes]]] | None:

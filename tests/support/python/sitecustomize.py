@@ -122,8 +122,10 @@ class _Keeping(_Loader):
 
 # What of ansible_keeps, which not every Python that starts needs, is for which module.
 _KEEPING = {
+    "ansible._internal._templating._jinja_bits": "keep_templates",
     "ansible.config.manager": "keep_settings",
     "ansible.executor.module_common": "keep_modules",
+    "ansible.plugins.loader": "keep_filters",
     "ansible.utils.collection_loader._collection_finder": "keep_metadata",
 }
 _LOADERS = {**dict.fromkeys(_GATHERED, _Late), **dict.fromkeys(_KEEPING, _Keeping)}
