@@ -13,6 +13,7 @@ from __future__ import annotations
 import hashlib
 import inspect
 import os
+import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
@@ -166,15 +167,13 @@ def keep_templates(bits: ModuleType, store: Store) -> None:
 
 def keep_filters(loader: ModuleType, _store: Store) -> None:
     """Have the first process of a play look for filters and tests, once, instead of each of its tasks. ansible.plugins.loader."""
-    done: list[bool] = []
 
     def look() -> None:
-        if not done and hasattr(loader, "filter_loader"):
-            done.append(True)
-            for each in (loader.filter_loader, loader.test_loader):
-                each._ensure_non_collection_wrappers()
+        for each in (loader.filter_loader, loader.test_loader):
+            each._ensure_non_collection_wrappers()  # which it does once
 
-    os.register_at_fork(before=look)
+    if os.path.basename(sys.argv[0]) == "ansible-playbook":
+        os.register_at_fork(before=look)
 
 
 def _contents(record: Any) -> tuple[str, list[tuple[str, bytes]]] | None:
