@@ -78,7 +78,7 @@ def serve(config: Config) -> None:
         log_dictconfig=logs.LOGGING,
     )
     worker = _Worker(config, shown)
-    server.on_startup(signals.let_through)  # granian has its handlers now, and no worker yet
+    server.on_startup(_begin)
     # Not to lose a signal that comes while a worker is forked: until it has handlers of its own, it has the first process's.
     os.register_at_fork(
         before=signals.hold, after_in_parent=signals.let_through, after_in_child=_take_own_signals
@@ -103,6 +103,13 @@ def _free(host: str, port: int, host_variable: str, port_variable: str) -> str:
         message = f"cannot listen on {host_variable} {host}, {port_variable} {port}: {reason}"
         raise AddressError(message) from None
     return str(address[0])
+
+
+def _begin() -> None:
+    """Granian has its handlers now, and no worker yet. A stop that has come meanwhile needs none: it could miss its own stop."""
+    if signals.waiting():
+        raise SystemExit(0)
+    signals.let_through()
 
 
 def _take_own_signals() -> None:

@@ -18,6 +18,11 @@ def hold() -> None:
     signal.pthread_sigmask(signal.SIG_BLOCK, HEEDED)
 
 
+def waiting() -> bool:
+    """Whether one of them has come while they were held."""
+    return not signal.sigpending().isdisjoint(HEEDED)
+
+
 def let_through() -> None:
     """Deliver those that wait, and whatever comes."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, HEEDED)
