@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import socket
@@ -104,6 +105,15 @@ sys.meta_path.insert(0, Finder())
     assert b"Exception ignored" not in errors
     assert b"Spawning" not in errors  # none was started, which would have to be ended while it starts
     assert process.returncode == 0
+
+
+def test_a_stop_that_does_not_wake_the_main_thread(start: Callable[..., Api]) -> None:
+    """As one does not that comes in the moment before this thread begins to wait. Here another thread of the worker has it."""
+    api = start(WORKERS="1")
+    (worker,) = children(api.process)
+    threads = [int(each.name) for each in Path(f"/proc/{worker}/task").iterdir() if each.name != worker]
+    assert ctypes.CDLL(None).tgkill(int(worker), max(threads), signal.SIGTERM) == 0
+    api.wait_for_log("stopping: no more requests")
 
 
 @contextmanager

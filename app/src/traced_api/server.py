@@ -130,6 +130,7 @@ class _Worker:
         """Serve until told to end."""
         if self._shown:
             self._shown.socket.close()  # it is the first process that shows the metrics
+        signals.repeat()
         threading.Thread(target=_end_with_parent, name="parent", daemon=True).start()
         Granian._spawn_wsgi_worker(*arguments)
         log.info("stopping: no more requests, flushing spans")
