@@ -59,6 +59,15 @@ class Store(Protocol):
         """Keep it, if it is made of Python's own types."""
 
 
+def _once(store: Store, name: str, make: Callable[[], Any]) -> Any:
+    """What is kept; made and kept now, if nothing was."""
+    found = store.read(name)
+    if found is None:
+        found = make()
+        store.write(found, name)
+    return found
+
+
 def _digest(data: bytes) -> bytes:
     return hashlib.blake2b(data, digest_size=16).digest()
 
@@ -100,12 +109,7 @@ def keep_yaml(function: str, module: ModuleType, store: Store) -> None:
     def kept(source: Any, *more: Any) -> Any:
         data = source.read() if hasattr(source, "read") else source
         text = data.encode() if isinstance(data, str) else data
-        file = f"{function}-{_digest(text).hex()}"
-        found = store.read(file)
-        if found is None:
-            found = load(data, *more)
-            store.write(found, file)
-        return found
+        return _once(store, f"{function}-{_digest(text).hex()}", lambda: load(data, *more))
 
     setattr(module, function, kept)
 
@@ -137,12 +141,7 @@ def keep_templates(bits: ModuleType, store: Store) -> None:
     def template(env: Any, source: Any, *more: Any, **named: Any) -> Any:
         if more or named or not isinstance(source, str):
             return compile_all(env, source, *more, **named)
-        name = file(env, "template", source)
-        code = store.read(name)
-        if code is None:
-            code = compile_all(env, source)
-            store.write(code, name)
-        return code
+        return _once(store, file(env, "template", source), lambda: compile_all(env, source))
 
     def expression(env: Any, source: str, undefined_to_none: bool = True) -> Any:
         name = file(env, "expression", source)
