@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,7 +24,8 @@ _ERROR = re.compile(
     r"(.*?)\nOrigin:",
     re.MULTILINE | re.DOTALL,
 )
-_RECAP = re.compile(r"^(\S+) +: (ok=\d+ .*)$", re.MULTILINE)
+_HOST = re.compile(r"^(?:fatal|failed): \[(.*?)\]", re.MULTILINE)
+_RECAP = re.compile(r"^(\S.*?) +: (ok=\d+ .*)$", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,37 @@ class Run:
         found = _ERROR.findall(self.output) if self.code else []
         return " ".join(found[-1].split()) if found else ""
 
+    @property
+    def errors(self) -> dict[str, str]:
+        """The sentence that each host ended with, on one line. A host that went well is not in it."""
+        found = {}
+        for error in _ERROR.finditer(self.output) if self.code else ():
+            host = _HOST.search(self.output, error.end())
+            assert host, self.output
+            found[host[1]] = " ".join(error[1].split())
+        return found
+
     def count(self, word: str) -> int:
         """The recap's sum over all hosts: changed, failed, ok, unreachable."""
-        recap = _RECAP.findall(self.output)
-        assert recap, self.output
-        return sum(int(dict(each.split("=") for each in counts.split())[word]) for _host, counts in recap)
+        return sum(counts[word] for counts in self.recap.values())
+
+    @property
+    def recap(self) -> dict[str, dict[str, int]]:
+        """The recap's numbers by host: changed, failed, ok, unreachable."""
+        found = _RECAP.findall(self.output)
+        assert found, self.output
+        return {
+            host: {word: int(number) for word, number in (each.split("=") for each in counts.split())}
+            for host, counts in found
+        }
+
+    def refusals(self) -> dict[str, str]:
+        """The sentence by which each host was refused, where all were: each failed once, and nothing was changed on any."""
+        wrong = {
+            h: counts for h, counts in self.recap.items() if (counts["failed"], counts["changed"]) != (1, 0)
+        }
+        assert not wrong, f"{wrong}\n{self.output}"
+        return self.errors
 
 
 def play(
@@ -62,6 +90,24 @@ def play(
         file.flush()
         command = [str(BIN / "ansible-playbook"), str(playbook), "-e", f"@{file.name}", *arguments]
         return run(command, env or {}, folder)
+
+
+def play_on(
+    hosts: Mapping[str, Mapping[str, Any]],
+    playbook: str | Path,
+    variables: dict[str, Any],
+    *arguments: str,
+    env: dict[str, str] | None = None,
+) -> Run:
+    """Run a playbook on several hosts, each this machine with variables of its own: a table of cases is one play.
+
+    The playbook is for all hosts. A host's variables lose against those that all have.
+    """
+    local = {"ansible_connection": "local", "ansible_python_interpreter": sys.executable}
+    with tempfile.NamedTemporaryFile("w", suffix=".json") as file:
+        json.dump({"all": {"hosts": {name: {**local, **own} for name, own in hosts.items()}}}, file)
+        file.flush()
+        return play(playbook, variables, "--inventory", file.name, *arguments, env=env)
 
 
 def run(command: list[str], env: dict[str, str], folder: Path = ROOT) -> Run:
