@@ -3,7 +3,7 @@
 
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
-.PHONY: help site test test-servers test-kubernetes bench down teardown clean-data status lock
+.PHONY: help site test test-servers test-kubernetes test-all bench down teardown clean-data status lock
 
 # Folder of all that the local inventory writes; the same as tracestack_home in inventories/local.
 HOME_DIR ?= .local
@@ -31,6 +31,10 @@ test-servers:  ## run the integration tests on the further servers, and those of
 test-kubernetes:  ## run the tests on a real Kubernetes cluster of this machine (root; builds it at the first run)
 	@bin/bootstrap --kubernetes
 	@bin/test --kubernetes $(ARGS)
+
+test-all:  ## run all of these, and each integration test on each of the six servers
+	@bin/bootstrap --kubernetes
+	@bin/test --with servers --with kubernetes --with rest $(ARGS)
 
 bench:  ## measure a daily pass and the API against others (40 minutes), write docs/benchmarks.md
 	@bin/bootstrap --bench

@@ -17,6 +17,8 @@ from typing import Any
 
 import pytest
 
+from tests.support.shared_servers import KEEPER, VARIABLE
+
 
 @pytest.fixture
 def runner(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> ModuleType:
@@ -122,7 +124,8 @@ def test_stages_run_side_by_side_as_far_as_there_are_workers(
         ([], ["unit", "roles"], ["security", "kubernetes"]),
         (["--servers"], ["security"], ["unit", "kubernetes"]),
         (["--kubernetes"], ["kubernetes"], ["unit", "security"]),
-        (["--with", "servers"], ["unit", "security"], ["kubernetes"]),
+        (["--with", "servers"], ["unit", "security"], ["kubernetes", "integration-opensearch-3.4.0-rest"]),
+        (["--with", "rest"], ["unit", "integration-opensearch-3.4.0-rest"], ["integration-opensearch-3.4.0"]),
         (["--with", "servers", "--with", "kubernetes"], ["unit", "security", "kubernetes"], []),
         (["unit", "kubernetes"], ["unit", "kubernetes"], ["roles", "security"]),
         (["unit", "--servers"], ["unit", "security"], ["roles", "kubernetes"]),
@@ -147,6 +150,39 @@ def test_the_stages_that_are_asked_for_run(
     assert runner.main() == 0
     assert set(there) <= set(asked)
     assert not set(not_there) & set(asked)
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["in order", "killed"])
+def test_shared_servers_end_with_the_run(root: Path, killed: bool) -> None:
+    """A program that sleeps stands for a server."""
+    script = (
+        "import os, runpy, sys\n"
+        f"with runpy.run_path({str(root / 'bin/test')!r})['shared_servers']():\n"
+        f"    print(os.environ[{VARIABLE!r}], flush=True)\n"
+        "    sys.stdin.read()\n"
+    )
+    command, plain = [sys.executable, "-B", "-c", script], {**os.environ}
+    plain.pop(VARIABLE, None)
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=plain
+    ) as run:
+        assert run.stdin
+        assert run.stdout
+        run_folder = Path(run.stdout.readline().strip())
+        server = run_folder / "server"
+        server.mkdir()
+        (server / "url").touch()
+        keeper = subprocess.Popen(
+            ["sh", "-c", KEEPER, "keeper", run_folder / "alive", server, "sleep", "600"]
+        )
+        if killed:
+            run.kill()
+        else:
+            run.stdin.close()
+        assert keeper.wait(20) == 0
+        assert not server.exists()
+    assert run_folder.exists() == killed
+    shutil.rmtree(run_folder, ignore_errors=True)
 
 
 def test_all_stages_run_and_the_total_is_last(runner: ModuleType, capsys: pytest.CaptureFixture[str]) -> None:

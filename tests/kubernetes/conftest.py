@@ -16,7 +16,8 @@ from tests.support.docker import docker
 from tests.support.image import MAINTENANCE, base_image, builder, saved
 from tests.support.kubernetes import Cluster
 from tests.support.kubernetes import cluster as running_cluster
-from tests.support.servers import ROOT, Elasticsearch, elasticsearch, memory_folder
+from tests.support.servers import ROOT, Elasticsearch
+from tests.support.shared_servers import shared_server
 from tests.support.warm_python import warm_python
 
 
@@ -60,7 +61,7 @@ def maintenance_image(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def one_es() -> Iterator[Elasticsearch]:
     """A real Elasticsearch, on the loopback interface as always."""
-    with memory_folder() as folder, elasticsearch(folder) as running:
+    with shared_server() as running:
         yield running
 
 

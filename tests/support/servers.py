@@ -159,6 +159,14 @@ class Elasticsearch:
         found = self.get("/_index_template")["index_templates"]
         return {one["name"]: one["index_template"] for one in found if not one["name"].startswith(".")}
 
+    def reset(self) -> None:
+        """As it was when it started: the right time, no setting of the cluster, no repository, and nothing in it."""
+        self.set_clock("+0d")
+        self.request("PUT", "/_cluster/settings", {"persistent": {"*": None}, "transient": {"*": None}})
+        for repository in self.get("/_snapshot"):
+            self.request("DELETE", f"/_snapshot/{repository}")
+        self.wipe()
+
     def wipe(self) -> None:
         """Delete every data stream, index and template, but not what the server has for itself."""
         if self.data_streams:
@@ -196,6 +204,25 @@ def elasticsearch(
     folder: Path, *, clock: bool = False, release: str = RELEASE, heap: str = "1g"
 ) -> Iterator[Elasticsearch]:
     """Run a real server on a free port, with its data in this folder, until the block ends."""
+    server, process = start_elasticsearch(folder, clock=clock, release=release, heap=heap)
+    try:
+        yield server
+    finally:
+        stop(process)
+
+
+def start_elasticsearch(
+    folder: Path,
+    *,
+    clock: bool = False,
+    release: str = RELEASE,
+    heap: str = "1g",
+    launcher: Sequence[str] = (),
+) -> tuple[Elasticsearch, subprocess.Popen[bytes]]:
+    """Start a real server on a free port, with its data in this folder, and wait until it is ready.
+
+    launcher is a command that runs the command after it. With one, the server is in a session of its own.
+    """
     subprocess.run(helper("build", release), check=True, capture_output=True)
     port = free_port()
     server = Elasticsearch(f"http://127.0.0.1:{port}", folder / "clock" if clock else None, release)
@@ -206,15 +233,18 @@ def elasticsearch(
         command += ["--clock", str(server.clock), "--setting", _NO_CACHED_TIME]
     with (folder / "server.log").open("wb") as log:
         process = subprocess.Popen(
-            command, stdout=log, stderr=subprocess.STDOUT, env={**os.environ, **CLOCK_FORMAT}
+            [*launcher, *command],
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            env={**os.environ, **CLOCK_FORMAT},
+            start_new_session=bool(launcher),
         )
-    try:
-        waiting = [sys.executable, str(HELPER), "wait", "--url", server.url, "--timeout", "120"]
-        ready = subprocess.run(waiting, check=False)
-        assert ready.returncode == 0, (folder / "server.log").read_text()
-        yield server
-    finally:
+    waiting = [sys.executable, str(HELPER), "wait", "--url", server.url, "--timeout", "120"]
+    if subprocess.run(waiting, check=False).returncode != 0:
         stop(process)
+        raise AssertionError((folder / "server.log").read_text())
+    return server, process
 
 
 def stop(process: subprocess.Popen[Any], seconds: float = 20) -> None:

@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.servers import Elasticsearch, elasticsearch, jaeger_programs, memory_folder
+from tests.support.servers import Elasticsearch, jaeger_programs
+from tests.support.shared_servers import shared_server
 
 # What no two servers share.
 _OWN_SETTINGS = ("index.uuid", "index.creation_date", "index.version.created", "index.provided_name")
@@ -72,13 +73,9 @@ class Twins:
 
 @contextmanager
 def running_twins() -> Iterator[Twins]:
-    """Run the two clusters, with their data in memory where that is possible, until the block ends."""
+    """The two clusters, for this process alone until the block ends."""
     tools = jaeger_programs("es-rollover", "es-index-cleaner")
-    with (
-        memory_folder() as folder,
-        elasticsearch(folder / "theirs", clock=True) as theirs,
-        elasticsearch(folder / "ours", clock=True) as ours,
-    ):
+    with shared_server() as theirs, shared_server() as ours:
         twins = Twins(theirs, ours, tools)
         twins.both("PUT", "/_cluster/settings", {"persistent": _SETTINGS})
         yield twins
