@@ -12,8 +12,9 @@ import os
 import signal
 import sys
 
-# Python ignores the last two, and what starts us may ignore the others: a program inherits what is ignored.
-_AS_USUAL = (signal.SIGALRM, signal.SIGTERM, signal.SIGINT, signal.SIGPIPE, signal.SIGXFSZ)
+# A program inherits what is ignored. Python ignores the last two; by the first two a program is ended that takes too long. Of all others,
+# such as SIGINT in a shell's background or SIGHUP under nohup, what was ignored before stays ignored.
+_AS_USUAL = (signal.SIGALRM, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
 
 
 def main() -> None:

@@ -22,7 +22,13 @@ from jaeger_es_maintenance import begin
 
 GRACE = 30.0  # seconds between SIGTERM and SIGKILL
 ALARM = 15  # the same after that, for a child whose parent is gone
-_ENDING = (signal.SIGTERM, signal.SIGINT)
+# As in a shell's background, where SIGINT is ignored: a signal that was ignored before stays so. One that is blocked would come all the
+# same. SIGTERM is always heeded: it is how a run that takes too long is ended.
+_ENDING = tuple(
+    number
+    for number in (signal.SIGTERM, signal.SIGINT)
+    if number == signal.SIGTERM or signal.getsignal(number) != signal.SIG_IGN
+)
 _AWAITED = (*_ENDING, signal.SIGCHLD)
 _OUTPUT_AT_MOST = 64 * 1024 * 1024
 

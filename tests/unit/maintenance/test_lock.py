@@ -17,7 +17,8 @@ from typing import Any
 import pytest
 from jaeger_es_maintenance.lock import Lock, LockError
 
-from tests.support.scheduled import NOTHING_TO_DO, Runner
+from tests.support.drop_in import finished
+from tests.support.scheduled import NOTHING_TO_DO, Runner, environment
 from tests.support.servers import wait_for
 
 WAITING = 'echo $$ > {folder}/child; trap "exit 3" TERM; while :; do sleep 0.05; done'
@@ -162,13 +163,33 @@ def test_the_group_of_the_child_ends_with_it(runner: Runner) -> None:
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_the_child_works(runner: Runner, number: signal.Signals) -> None:
-    process = runner.start(waiting(runner))
+    """As Ctrl-C and as a supervisor does it, also from a shell whose background this test runs in."""
+    job = waiting(runner)
+    process = subprocess.Popen(
+        ["env", "--default-signal=INT", *runner.command(job)],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
     child = child_of(runner)
     process.send_signal(number)
     code, stdout, stderr = ended(process)
     assert (code, stdout) == (143, "")
     assert "prod: ended from outside; what was begun, the next run finishes" in stderr
     assert not alive(child)
+
+
+def test_a_signal_that_was_ignored_before(runner: Runner) -> None:
+    """As Ctrl-C is in a shell's background: the run goes on."""
+    process = subprocess.Popen(
+        ["env", "--ignore-signal=INT", *runner.command(runner.playbook(f"kill -INT $PPID; {NOTHING_TO_DO}"))],
+        env=environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert ended(process)[0] == 0
 
 
 def test_a_signal_in_the_delay(runner: Runner) -> None:
@@ -260,22 +281,33 @@ def test_what_a_child_without_results_leaves(runner: Runner, script: str, said: 
 
 
 def test_what_the_child_inherits(runner: Runner) -> None:
-    """No signal is blocked in it or ignored because of us, its input is empty, and of files it has those of its own and the lock."""
-    script = "import os, sys; print(open('/proc/self/status').read(), repr(sys.stdin.read()), os.listdir('/proc/self/fd')); sys.exit(9)"
+    """Its input is empty, and of files it has those of its own and the lock."""
+    script = "import os, sys; print(repr(sys.stdin.read()), os.listdir('/proc/self/fd')); sys.exit(9)"
     command = ["/usr/bin/env", str(runner.python), "-c", script]  # a shell would forget what is blocked
     told = runner.folder / "told"
     wrapped = ["sh", "-c", 'exec "$@" > "$0"', str(told), *command]
     assert runner.run(runner.job(playbook={"command": wrapped}, lock=f"{runner.folder}/lock")).returncode == 1
-    assert " '' [" in told.read_text()
+    assert told.read_text().startswith("'' [")
     assert told.read_text().count("', '") == 4  # three, the lock, and the folder that is read
-    direct = runner.job(playbook={"command": ["cp", "/proc/self/status", str(told)]})
-    assert runner.run(direct).returncode == 1  # it leaves no results
-    found = masks(told.read_text())
-    # What was ignored before us stays so, as under nohup; Python's own (SIGPIPE, SIGXFSZ) does not.
+
+
+@pytest.mark.parametrize("ignored", ["", "ALRM HUP INT TERM XFSZ"], ids=["as here", "ignored"])
+def test_what_was_ignored_before_stays_ignored(runner: Runner, ignored: str) -> None:
+    """But for what ends a run (SIGALRM, SIGTERM) and what Python ignores (SIGPIPE, SIGXFSZ)."""
+    told = runner.folder / "told"
+    job = runner.job(playbook={"command": ["cp", "/proc/self/status", str(told)]})
+    trap = f'trap "" {ignored}; exec "$@"' if ignored else 'exec "$@"'
+    done = finished(["sh", "-c", trap, "sh", *runner.command(job)], environment())
+    assert done.returncode == 1, done.stderr  # it leaves no results
     before = masks(Path("/proc/self/status").read_text())["SigIgn"]
-    for number in (signal.SIGPIPE, signal.SIGXFSZ):
-        before &= ~(1 << (number - 1))
-    assert found == {"SigBlk": 0, "SigIgn": before}
+    before |= bit(signal.SIGHUP, signal.SIGINT) if ignored else 0
+    expected = before & ~bit(signal.SIGALRM, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
+    assert masks(told.read_text()) == {"SigBlk": 0, "SigIgn": expected}
+
+
+def bit(*numbers: signal.Signals) -> int:
+    """A mask of signals."""
+    return sum(1 << (number - 1) for number in numbers)
 
 
 def masks(status: str) -> dict[str, int]:
