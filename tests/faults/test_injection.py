@@ -199,8 +199,9 @@ SCENARIOS = {
 
 @dataclass(frozen=True)
 class Reference:
-    """The undisturbed run: the requests it made, which of them are changes, and what it left."""
+    """The undisturbed run: which documents it found, its requests, which of them are changes, and what it left."""
 
+    before: set[str]
     requests: tuple[str, ...]
     changes: frozenset[str]
     state: Any
@@ -253,6 +254,7 @@ def test_one_clean_run_after_any_fault_puts_everything_right(
 def undisturbed(scenario: Scenario, corner: Corner) -> Reference:
     """Run the scenario with nothing in its way."""
     build(scenario.build, [corner])
+    before = corner.readable()
     with proxy(corner.es.url) as seen:
         answer = scenario.run(corner, seen.url)
     assert not answer.message
@@ -260,9 +262,12 @@ def undisturbed(scenario: Scenario, corner: Corner) -> Reference:
     again = scenario.run(corner)
     assert not again.message
     assert not again.changed, "a second undisturbed run finds something to do"
-    assert corner.readable() == corner.written - scenario.expired
-    assert corner.stored() == corner.written - scenario.deleted
+    assert corner.documents("-read", "") == [
+        corner.written - scenario.expired,
+        corner.written - scenario.deleted,
+    ]
     reference = Reference(
+        before,
         tuple(words(corner, request) for request in seen.requests),
         frozenset(words(corner, request) for request in seen.changes()),
         corner.state(),
@@ -301,7 +306,6 @@ def outcome(scenario: Scenario, reference: Reference, case: Case) -> str:
 def try_case(scenario: Scenario, reference: Reference, case: Case) -> None:
     """The run with the fault, then one without, then one that finds nothing to do."""
     corner = case.corner
-    before = corner.readable()
     killed: Future[Run] = Future()
     with proxy(corner.es.url, choose(case, killed)) as flawed:
         options = scenario.options(corner.prefix) | case.kind.options
@@ -309,7 +313,7 @@ def try_case(scenario: Scenario, reference: Reference, case: Case) -> None:
         killed.set_result(run)
         check_answer(scenario, case, run.wait())
         must(len(flawed.faults) > 0, "the request was never made")
-        lost = before - scenario.expired - corner.readable()
+        lost = reference.before - scenario.expired - corner.readable()
         must(not lost, f"after the fault these are not found: {sorted(lost)}")
         corner.writes("meanwhile", alias=scenario.alias)
         clean = scenario.run(corner)
@@ -376,7 +380,8 @@ def is_clear(message: str) -> bool:
 
 def check_documents(scenario: Scenario, corner: Corner) -> None:
     """Each document is found, or it is what the run was asked to hide or to delete."""
-    hidden = corner.written - scenario.expired - corner.readable()
+    readable, stored = corner.documents("-read", "")
+    hidden = corner.written - scenario.expired - readable
     must(not hidden, f"these are not found: {sorted(hidden)}")
-    gone = corner.written - scenario.deleted - corner.stored()
+    gone = corner.written - scenario.deleted - stored
     must(not gone, f"these are gone: {sorted(gone)}")

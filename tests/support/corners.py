@@ -38,10 +38,10 @@ class Corner:
     written: set[str] = field(default_factory=set)
 
     def template(self, base: str = SPAN) -> None:
-        """Small indices, in which a document changes no mapping."""
+        """Small indices, in which a document changes no mapping; only who looks for documents has them refreshed."""
         body: dict[str, Any] = {
             "index_patterns": [f"{self.prefix}-{base}-*"],
-            "settings": {"number_of_shards": 1, "number_of_replicas": 0},
+            "settings": {"number_of_shards": 1, "number_of_replicas": 0, "refresh_interval": "-1"},
             "mappings": {"dynamic": False, "properties": {"traceID": {"type": "keyword"}}},
         }
         self.es.request("PUT", f"/_template/{self.prefix}-{base}", body)
@@ -89,14 +89,14 @@ class Corner:
 
     def readable(self) -> set[str]:
         """The documents that are found through the read aliases."""
-        return self._documents(f"{self.prefix}-*-read")
+        return self.documents("-read")[0]
 
-    def stored(self) -> set[str]:
-        """The documents that are there, found or not."""
-        return self._documents(f"{self.prefix}-*")
+    def documents(self, *tails: str) -> list[set[str]]:
+        """The documents that are found now in what ends so: "-read" for the read aliases, "" for all that is there."""
+        self.es.request("POST", f"/{self.prefix}-*/_refresh?expand_wildcards=all")
+        return [self._documents(f"{self.prefix}-*{tail}") for tail in tails]
 
     def _documents(self, target: str) -> set[str]:
-        self.es.request("POST", f"/{self.prefix}-*/_refresh?expand_wildcards=all")
         path = f"/{target}/_search?size=1000&_source=false&expand_wildcards=all&ignore_unavailable=true"
         answer = self.es.get(path)
         assert answer["hits"]["total"]["value"] <= 1000
@@ -144,8 +144,8 @@ class Corner:
         """Leave nothing behind."""
         if names := sorted(self.indices()):
             self.es.request("DELETE", f"/{','.join(names)}?ignore_unavailable=true")
-        for name in self.templates():
-            self.es.request("DELETE", f"/_template/{name}")
+        if self.templates():
+            self.es.request("DELETE", f"/_template/{self.prefix}-*")
 
 
 Builder = Callable[[Corner], Iterator[int]]
