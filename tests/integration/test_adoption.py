@@ -4,15 +4,19 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import threading
 import urllib.error
 import urllib.request
+from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
 
+from tests.integration.test_faults import failures
 from tests.support.modules import Answer, check_module, run_module, start_module
 from tests.support.proxy import LOST_ANSWER, LOST_REQUEST, UNAVAILABLE, Fault, nth, proxy
 from tests.support.servers import Elasticsearch, wait_for
@@ -51,6 +55,7 @@ def count(es: Elasticsearch, index: str = READ) -> int:
     return int(es.get(f"/{index}/_count")["count"])
 
 
+@pytest.mark.every_server("an adoption is made of the server's answers: scroll, bulk, blocks, the swap")
 def test_all_documents_are_readable_and_can_be_searched_as_jaeger_does(es: Elasticsearch) -> None:
     bulk(es, WRITE, range(2500))
     checked = check_module("es_rollover_init", server_urls=es.url, **SPAN)
@@ -127,7 +132,7 @@ def test_while_a_collector_goes_on_writing_no_accepted_document_is_lost(es: Elas
 
 
 STEPS = {
-    "target": ("PUT", "/prod-jaeger-span-000001"),
+    "target": ("PUT", "-jaeger-span-000001"),
     "stats": ("GET", "/_stats"),
     "refresh": ("POST", "/_refresh"),
     "search": ("POST", "/_search?"),
@@ -138,36 +143,82 @@ STEPS = {
     "settings": ("GET", "/_settings"),
     "swap": ("POST", "/_aliases"),
 }
+# Where a second page of documents is still to come. Before and after, their number makes no difference.
+PAGED = ("search", "scroll", "bulk")
+# tests/faults has each of them at each request of an adoption of one document.
+FAULTS = {
+    "before the server": {step: (LOST_REQUEST, UNAVAILABLE)[place % 2] for place, step in enumerate(STEPS)},
+    "after the server": dict.fromkeys(STEPS, LOST_ANSWER),
+}
 
 
-@pytest.mark.parametrize("fault", [LOST_REQUEST, LOST_ANSWER, UNAVAILABLE], ids=["request", "answer", "503"])
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_one_fault_does_not_matter(es: Elasticsearch, step: tuple[str, str], fault: Fault) -> None:
-    bulk(es, WRITE, range(1200))
-    with proxy(es.url, nth(*step, fault)) as flawed:
-        done = adopt(flawed.url)
-    assert flawed.faults
-    assert not done.message
-    assert count(es) == 1200
-    assert es.indices() == {"prod-jaeger-span-000001"}
+@dataclass(frozen=True)
+class Source:
+    """An index in the place of a prefix's write alias, for a trouble at this step."""
+
+    es: Elasticsearch
+    prefix: str
+    step: str
+
+    @property
+    def documents(self) -> int:
+        """How many documents it has."""
+        return 1010 if self.step in PAGED else 20
+
+    def write(self, ids: range) -> None:
+        """Write documents as a collector does, which makes the index."""
+        bulk(self.es, f"{self.prefix}-jaeger-span-write", ids)
+
+    def adopt(self, url: str = "") -> Answer:
+        """Adopt it, perhaps through a proxy."""
+        return adopt(url or self.es.url, index_prefix=self.prefix)
+
+    def check(self) -> None:
+        """It has become the first generation, with all documents, and the collector goes on."""
+        read = f"{self.prefix}-jaeger-span-read"
+        assert set(self.es.get(f"/{self.prefix}-*")) == {f"{self.prefix}-jaeger-span-000001"}
+        assert count(self.es, read) == self.documents
+        self.write(range(self.documents, self.documents + 10))
+        assert count(self.es, read) == self.documents + 10
 
 
-@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
-def test_a_run_that_is_killed_is_finished_by_the_next(es: Elasticsearch, step: tuple[str, str]) -> None:
-    bulk(es, WRITE, range(1200))
-    with proxy(es.url, nth(*step, Fault(status=0, seconds=20))) as stalled:
-        run = start_module("es_rollover_init", server_urls=stalled.url, **SPAN)
-        wait_for(lambda: bool(stalled.faults))
-        run.kill()
-        assert run.wait() is None
-    done = adopt(es.url)
-    assert not done.message
-    assert count(es) == 1200
-    bulk(es, WRITE, range(1200, 1210))
-    assert count(es) == 1210
-    assert es.indices() == {"prod-jaeger-span-000001"}
+def troubled(es: Elasticsearch, steps: Iterable[str], trouble: Callable[[Source], None]) -> list[str]:
+    """The steps at which this trouble ends badly, each tried with a source of its own."""
+
+    def one(source: Source) -> None:
+        source.write(range(source.documents))
+        trouble(source)
+        source.check()
+
+    return failures({step: functools.partial(one, Source(es, f"at-{step}", step)) for step in steps})
 
 
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_one_fault_does_not_matter(es: Elasticsearch, fault: dict[str, Fault]) -> None:
+    def trouble(source: Source) -> None:
+        with proxy(es.url, nth(*STEPS[source.step], fault[source.step])) as flawed:
+            done = source.adopt(flawed.url)
+        assert flawed.faults
+        assert not done.message
+
+    assert troubled(es, STEPS, trouble) == []
+
+
+def test_a_run_that_is_killed_is_finished_by_the_next(es: Elasticsearch) -> None:
+    def trouble(source: Source) -> None:
+        with proxy(es.url, nth(*STEPS[source.step], Fault(status=0, seconds=20))) as stalled:
+            run = start_module(
+                "es_rollover_init", server_urls=stalled.url, **{**SPAN, "index_prefix": source.prefix}
+            )
+            wait_for(lambda: bool(stalled.faults))
+            run.kill()
+            assert run.wait() is None
+        assert not source.adopt().message
+
+    assert troubled(es, STEPS, trouble) == []
+
+
+@pytest.mark.every_server("the answers about a document in a bulk request differ")
 def test_a_document_that_does_not_fit_leaves_everything_as_it_was(es: Elasticsearch) -> None:
     bulk(es, WRITE, range(10))
     es.request("PUT", f"/{WRITE}/_doc/odd?refresh=true", {"duration": 1})
@@ -185,16 +236,17 @@ def test_a_document_that_does_not_fit_leaves_everything_as_it_was(es: Elasticsea
 
 
 def test_several_adoptions_at_once_lose_nothing(es: Elasticsearch) -> None:
-    bulk(es, WRITE, range(1500))
+    bulk(es, WRITE, range(1010))
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda _n: adopt(es.url), range(4)))
     last = adopt(es.url)
     assert not last.message
     assert [answer.message for answer in answers if "Unforeseen" in answer.message] == []
-    assert count(es) == 1500
+    assert count(es) == 1010
     assert es.indices() == {"prod-jaeger-span-000001"}
 
 
+@pytest.mark.every_server("the health is the server's word")
 def test_an_index_of_which_a_part_is_missing_is_left_as_it_is(es: Elasticsearch) -> None:
     """Searches and counts answer from the shards that are left; its documents would be lost."""
     settings = {"number_of_shards": 2, "number_of_replicas": 0, "routing.allocation.total_shards_per_node": 1}
@@ -204,6 +256,7 @@ def test_an_index_of_which_a_part_is_missing_is_left_as_it_is(es: Elasticsearch)
     assert es.indices() == {WRITE}
 
 
+@pytest.mark.every_server("which template comes first is the server's rule")
 def test_a_foreign_template_is_told_before_anything_is_moved(es: Elasticsearch) -> None:
     bulk(es, WRITE, range(5))
     foreign = {"index_patterns": ["prod-jaeger-*"], "priority": 7, "template": {"settings": {}}}
@@ -224,26 +277,28 @@ def test_the_mark_of_an_adoption_with_nothing_left_to_adopt_is_taken_away(es: El
     assert {alias for alias, _index in es.aliases()} == {READ, WRITE}
 
 
-@pytest.mark.parametrize("step", ["stats", "search", "bulk", "block", "count", "settings", "swap"])
-def test_a_swap_of_another_run_in_between_does_not_matter(es: Elasticsearch, step: str) -> None:
+@pytest.mark.every_server("what an index is asked meets an alias, and each server has its own answer")
+def test_a_swap_of_another_run_in_between_does_not_matter(es: Elasticsearch) -> None:
     """From then on the source's name is that of an alias of the target, in each request that follows."""
-    bulk(es, WRITE, range(1200))
-    others: list[Answer] = []
 
-    def first(method: str, path: str) -> Fault | None:
-        if method == STEPS[step][0] and STEPS[step][1] in path and not others:
-            others.append(adopt(es.url))
-        return None
+    def trouble(source: Source) -> None:
+        others: list[Answer] = []
 
-    with proxy(es.url, first) as watched:
-        done = adopt(watched.url)
-    assert [answer.message for answer in others] == [""]
-    assert not done.message
-    assert count(es) == 1200
-    bulk(es, WRITE, range(1200, 1210))  # and no block is left
-    assert es.indices() == {"prod-jaeger-span-000001"}
+        def first(method: str, path: str) -> Fault | None:
+            if method == STEPS[source.step][0] and STEPS[source.step][1] in path and not others:
+                others.append(source.adopt())
+            return None
+
+        with proxy(es.url, first) as watched:
+            done = source.adopt(watched.url)
+        assert [answer.message for answer in others] == [""]
+        assert not done.message
+
+    steps = ("stats", "search", "bulk", "block", "count", "settings", "swap")
+    assert troubled(es, steps, trouble) == []
 
 
+@pytest.mark.every_server("the server sets a block by an alias")
 def test_a_block_that_came_late_to_the_alias_is_ended_by_the_next_run(es: Elasticsearch) -> None:
     assert not adopt(es.url).message
     es.request("PUT", f"/{WRITE}/_block/write")

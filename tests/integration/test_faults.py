@@ -4,11 +4,15 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
-from tests.support.modules import check_module, run_module
+from tests.support.corners import Corner, build
+from tests.support.modules import Answer, check_module, run_module
 from tests.support.proxy import (
     LOST_ANSWER,
     LOST_REQUEST,
@@ -20,88 +24,105 @@ from tests.support.proxy import (
 from tests.support.servers import Elasticsearch
 
 SPAN = {"index_prefix": "prod", "record_types": ["span"]}
+NOW: dict[str, Any] = {"conditions": {"max_age": "0s"}}
+WEEK: dict[str, Any] = {"unit": "days", "unit_count": 7}
+CLEAN: dict[str, Any] = {"days": 7, "only_unreadable": False}
+INIT: dict[str, Any] = {"shards": 1}
 
 
-def grow(es: Elasticsearch, generations: int) -> None:
-    """A span set with so many generations, all readable, a day apart and long ago."""
-    es.set_clock("-60d")
-    run_module("es_rollover_init", server_urls=es.url, shards=1, **SPAN)
-    for number in range(1, generations):
-        es.set_clock(f"-{60 - number}d")
-        run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN)
-    es.set_clock("+0d")
+def grow(es: Elasticsearch, generations: int, *prefixes: str) -> None:
+    """A span set of each prefix (prod) with so many generations, all readable, a day apart and long ago."""
+
+    def builder(corner: Corner) -> Iterator[int]:
+        for number in range(1, generations + 1):
+            yield 61 - number
+            corner.generation(number)
+
+    build(builder, [Corner(es, prefix) for prefix in prefixes or ("prod",)])
 
 
-def numbers(es: Elasticsearch) -> tuple[list[int], list[int], int]:
+def numbers(es: Elasticsearch, prefix: str = "prod") -> tuple[list[int], list[int], int]:
     """Generations of the span set that are stored, that are readable, and the one that is written."""
-    stored = sorted(int(name[-6:]) for name in es.indices() if name.startswith("prod-jaeger-span-"))
-    readable = sorted(int(index[-6:]) for alias, index in es.aliases() if alias == "prod-jaeger-span-read")
-    (written,) = [int(index[-6:]) for alias, index in es.aliases() if alias == "prod-jaeger-span-write"]
+    base = f"{prefix}-jaeger-span"
+    stored = sorted(int(name[-6:]) for name in es.indices() if name.startswith(f"{base}-"))
+    readable = sorted(int(index[-6:]) for alias, index in es.aliases() if alias == f"{base}-read")
+    (written,) = [int(index[-6:]) for alias, index in es.aliases() if alias == f"{base}-write"]
     return stored, readable, written
 
 
-@pytest.mark.parametrize("fault", [LOST_REQUEST, UNAVAILABLE], ids=["no answer", "503"])
-def test_a_fault_that_stays_is_one_clear_sentence(es: Elasticsearch, fault: Fault) -> None:
+def failures(cases: Mapping[str, Callable[[], None]]) -> list[str]:
+    """The cases that fail, each with its reason. Some are tried at the same time, as each waits now and then."""
+
+    def failure(case: Callable[[], None]) -> str:
+        try:
+            case()
+        except AssertionError as failed:
+            return str(failed) or repr(failed)
+        return ""
+
+    with ThreadPoolExecutor(4) as pool:
+        found = zip(cases, pool.map(failure, cases.values()), strict=True)
+        return [f"{name}: {what}" for name, what in found if what]
+
+
+def roll(url: str, **options: Any) -> Answer:
+    return run_module("es_rollover", server_urls=url, **{**SPAN, **NOW, **options})
+
+
+@pytest.mark.every_server("the answers of _rollover differ")
+def test_a_rollover_without_an_answer_is_one_clear_sentence_or_is_found_done(es: Elasticsearch) -> None:
     grow(es, 2)
-    with proxy(es.url, nth("POST", "/_rollover/", fault, times=99)) as flawed:
-        answer = run_module(
-            "es_rollover", server_urls=flawed.url, conditions={"max_age": "0s"}, retries=1, **SPAN
-        )
-    assert answer.message.startswith("1 of 1 index sets failed: prod/span: ")
-    assert "_rollover" in answer.message or "no answer" in answer.message
-    assert len(flawed.changes()) == 2
-    assert numbers(es) == ([1, 2], [1, 2], 2)
-
-
-def test_a_rollover_whose_answer_is_lost_is_not_repeated(es: Elasticsearch) -> None:
-    grow(es, 1)
+    for fault in (LOST_REQUEST, UNAVAILABLE):
+        with proxy(es.url, nth("POST", "/_rollover/", fault, times=99)) as flawed:
+            answer = roll(flawed.url, retries=1)
+        assert answer.message.startswith("1 of 1 index sets failed: prod/span: ")
+        assert "_rollover" in answer.message or "no answer" in answer.message
+        assert len(flawed.changes()) == 2
+        assert numbers(es) == ([1, 2], [1, 2], 2)
     with proxy(es.url, nth("POST", "/_rollover/", LOST_ANSWER)) as flawed:
-        run_module("es_rollover", server_urls=flawed.url, conditions={"max_age": "0s"}, **SPAN)
+        roll(flawed.url)
     assert len(flawed.changes()) == 1
-    assert numbers(es) == ([1, 2], [1, 2], 2)
+    assert numbers(es) == ([1, 2, 3], [1, 2, 3], 3)
 
 
-def test_an_index_that_goes_between_list_and_delete(es: Elasticsearch) -> None:
+@pytest.mark.every_server("each server has its own answer about an index that is gone")
+def test_an_index_that_goes_between_list_and_change(es: Elasticsearch) -> None:
     """Fault 10 of the peers: one index gone, and the whole batch stayed."""
-    grow(es, 4)
+    cases: dict[str, tuple[dict[str, Any], str, tuple[list[int], list[int], int]]] = {
+        "es_index_cleaner": (CLEAN, "DELETE /", ([4], [4], 4)),
+        "es_lookback": (WEEK, "POST /_aliases", ([1, 3, 4], [4], 4)),
+    }
+    grow(es, 4, *cases)
+    for module, (options, change, expected) in cases.items():
+        second = f"{module}-jaeger-span-000002"
 
-    def meanwhile(method: str, _path: str) -> Fault | None:
-        if method == "DELETE" and "prod-jaeger-span-000002" in es.indices():
-            es.request("DELETE", "/prod-jaeger-span-000002")
-        return None
+        def meanwhile(method: str, path: str, change: str = change, second: str = second) -> Fault | None:
+            if f"{method} {path}".startswith(change) and second in es.indices():
+                es.request("DELETE", f"/{second}")
+            return None
 
-    with proxy(es.url, meanwhile) as raced:
-        answer = run_module("es_index_cleaner", server_urls=raced.url, days=7, only_unreadable=False, **SPAN)
-    assert not answer.message
-    assert numbers(es) == ([4], [4], 4)
-
-
-def test_an_index_that_goes_between_list_and_lookback(es: Elasticsearch) -> None:
-    grow(es, 4)
-
-    def meanwhile(_method: str, path: str) -> Fault | None:
-        if path.startswith("/_aliases") and "prod-jaeger-span-000002" in es.indices():
-            es.request("DELETE", "/prod-jaeger-span-000002")
-        return None
-
-    with proxy(es.url, meanwhile) as raced:
-        answer = run_module("es_lookback", server_urls=raced.url, unit="days", unit_count=7, **SPAN)
-    assert not answer.message
-    assert numbers(es) == ([1, 3, 4], [4], 4)
+        with proxy(es.url, meanwhile) as raced:
+            answer = run_module(module, server_urls=raced.url, **{**SPAN, "index_prefix": module, **options})
+        assert not answer.message
+        assert second not in es.indices()
+        assert numbers(es, module) == expected
 
 
-def test_a_server_whose_clock_is_ahead_does_not_hasten_anything(es: Elasticsearch) -> None:
+def test_a_servers_clock_that_is_wrong_hastens_nothing_and_gives_no_birth(es: Elasticsearch) -> None:
     grow(es, 1)
-    es.set_clock("+0d")
-    run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN)
+    roll(es.url)
     es.set_server_clock("+400d")
-    lookback = {"unit": "days", "unit_count": 7}
-    clean = {"days": 7, "only_unreadable": False}
-    for module, options in (("es_lookback", lookback), ("es_index_cleaner", clean)):
+    for module, options in (("es_lookback", WEEK), ("es_index_cleaner", CLEAN)):
         answer = run_module(module, server_urls=es.url, **SPAN, **options)
         assert not answer.message
         assert not answer.changed
         assert "The server's clock says" in str(answer.result["warnings"])
+    es.set_server_clock("-10d")
+    for module, options in (("es_rollover", NOW), ("es_rollover_init", INIT)):
+        with proxy(es.url) as seen:
+            answer = run_module(module, server_urls=seen.url, **SPAN, **options)
+        assert "would get a wrong birth date" in answer.message
+        assert seen.changes() == []
 
 
 ODD = {
@@ -113,42 +134,55 @@ ODD = {
     "broken JSON": '{"a',
     "odd error": '{"error": {"root_cause": ["x"]}}',
 }
+# Each request that gets odd answers, under the prefix of its set.
+ASKED: dict[str, tuple[str, dict[str, Any], tuple[str, str]]] = {
+    "init-template": ("es_rollover_init", INIT, ("GET", "_template/")),
+    "init-put-template": ("es_rollover_init", INIT, ("PUT", "_template/")),
+    "init-index": ("es_rollover_init", INIT, ("PUT", "/init-index-jaeger-span-000001")),
+    "rollover": ("es_rollover", NOW, ("POST", "/_rollover/")),
+    "lookback-aliases": ("es_lookback", WEEK, ("POST", "/_aliases")),
+    "cleaner-delete": ("es_index_cleaner", CLEAN, ("DELETE", "/cleaner-delete-")),
+    "lookback-tasks": ("es_lookback", WEEK, ("GET", "/_cat/tasks")),
+    "lookback-state": ("es_lookback", WEEK, ("GET", "/_cluster/state")),
+    "lookback-indices": ("es_lookback", WEEK, ("GET", "/lookback-indices-")),
+}
 
 
-@pytest.mark.parametrize("content", ODD.values(), ids=ODD)
-@pytest.mark.parametrize(
-    ("module", "options", "request_line"),
-    [
-        ("es_rollover_init", {"shards": 1}, ("GET", "_template/")),
-        ("es_rollover_init", {"shards": 1}, ("PUT", "_template/")),
-        ("es_rollover_init", {"shards": 1}, ("PUT", "/prod-jaeger-span-000001")),
-        ("es_rollover", {"conditions": {"max_age": "0s"}}, ("POST", "/_rollover/")),
-        ("es_lookback", {"unit": "days", "unit_count": 7}, ("POST", "/_aliases")),
-        ("es_index_cleaner", {"days": 7, "only_unreadable": False}, ("DELETE", "/prod-")),
-        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cat/tasks")),
-        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/_cluster/state")),
-        ("es_lookback", {"unit": "days", "unit_count": 7}, ("GET", "/prod-")),
-    ],
-)
-def test_an_odd_answer_is_never_taken_for_a_yes(
-    es: Elasticsearch, module: str, options: dict[str, Any], request_line: tuple[str, str], content: str
-) -> None:
+def test_an_odd_answer_is_never_taken_for_a_yes(es: Elasticsearch) -> None:
     """A proxy's login page with status 200, for one: a clear sentence, and no word of a change that was not made."""
-    if module != "es_rollover_init":
-        grow(es, 3)
+    grow(es, 3, *(prefix for prefix in ASKED if not prefix.startswith("init-")))
+
+    def ask(prefix: str, content: str) -> Answer:
+        module, options, request_line = ASKED[prefix]
+        odd = Fault(reaches=False, status=200, content=content)
+        with proxy(es.url, nth(*request_line, odd, times=99)) as flawed:
+            wanted = {**SPAN, "index_prefix": prefix, **options}
+            answer = run_module(module, server_urls=flawed.url, retries=1, **wanted)
+        assert flawed.faults
+        assert "Unforeseen" not in answer.message
+        return answer
+
+    def refused(prefix: str, content: str) -> None:
+        answer = ask(prefix, content)
+        assert answer.message
+        actions = answer.result.get("actions", [])
+        assert not [action for action in actions if action["action"] != "put_template"]
+
+    none = {("init-template", "empty object"), ("lookback-state", "empty object")}
     before = (es.indices(), es.aliases())
-    odd = Fault(reaches=False, status=200, content=content)
-    with proxy(es.url, nth(*request_line, odd, times=99)) as flawed:
-        answer = run_module(module, server_urls=flawed.url, retries=1, **SPAN, **options)
-    assert flawed.faults
-    if content == "{}" and request_line in (("GET", "_template/"), ("GET", "/_cluster/state")):
-        return  # that is how a server says that there is none
+    cases = {
+        f"{prefix}, {name}": functools.partial(refused, prefix, content)
+        for prefix in ASKED
+        for name, content in ODD.items()
+        if (prefix, name) not in none
+    }
+    assert failures(cases) == []
     assert (es.indices(), es.aliases()) == before
-    assert answer.message
-    assert "Unforeseen" not in answer.message
-    assert not [action for action in answer.result.get("actions", []) if action["action"] != "put_template"]
+    for prefix, name in none:  # that is how a server says that there is none
+        ask(prefix, ODD[name])
 
 
+@pytest.mark.every_server("the cluster state tells when an alias was rolled away")
 def test_a_document_that_was_just_written_survives_the_night_after_a_lost_write_alias(
     es: Elasticsearch,
 ) -> None:
@@ -161,59 +195,48 @@ def test_a_document_that_was_just_written_survives_the_night_after_a_lost_write_
         "/_aliases",
         {"actions": [remove, {"add": {"index": "prod-jaeger-span-000001", "alias": alias}}]},
     )
-    es.request("POST", f"/{alias}/_doc?refresh=true", {"traceID": "just written"})
+    corner = Corner(es, "prod")
+    assert corner.writes("just written")
     for module, options in (
         ("es_rollover", {"conditions": {"max_age": "2d"}}),
-        ("es_lookback", {"unit": "days", "unit_count": 7}),
+        ("es_lookback", WEEK),
         ("es_index_cleaner", {"days": 14}),
     ):
         assert not run_module(module, server_urls=es.url, **SPAN, **options).message
-    assert es.get("/prod-jaeger-span-read/_count")["count"] == 1
+    assert corner.readable() == {"jaeger-span-000001", "just written", "jaeger-span-000003"}
     assert numbers(es)[1] == [1, 3, 4]
 
 
-def test_nothing_is_born_while_the_servers_clock_is_far_behind(es: Elasticsearch) -> None:
-    grow(es, 1)
-    es.set_server_clock("-10d")
-    for module, options in (
-        ("es_rollover", {"conditions": {"max_age": "0s"}}),
-        ("es_rollover_init", {"shards": 1}),
-    ):
-        with proxy(es.url) as seen:
-            answer = run_module(module, server_urls=seen.url, **SPAN, **options)
-        assert "would get a wrong birth date" in answer.message
-        assert seen.changes() == []
-
-
+@pytest.mark.every_server("each server has its own answer about an index that exists already")
 def test_the_loser_of_a_race_tells_the_state_as_it_is(es: Elasticsearch) -> None:
-    grow(es, 1)
+    runners = {"prod": run_module, "check": check_module}
+    grow(es, 1, *runners)
+    for prefix, runner in runners.items():
 
-    def meanwhile(_method: str, path: str) -> Fault | None:
-        if "/_rollover/" in path and "prod-jaeger-span-000002" not in es.indices():
-            assert run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN).changed
-        return None
+        def meanwhile(_method: str, path: str, prefix: str = prefix) -> Fault | None:
+            if "/_rollover/" in path and f"{prefix}-jaeger-span-000002" not in es.indices():
+                assert roll(es.url, index_prefix=prefix).changed
+            return None
 
-    for check in (False, True):
-        es.wipe()
-        grow(es, 1)
         with proxy(es.url, meanwhile) as raced:
-            runner = check_module if check else run_module
-            answer = runner("es_rollover", server_urls=raced.url, conditions={"max_age": "0s"}, **SPAN)
+            options = {**SPAN, **NOW, "index_prefix": prefix}
+            answer = runner("es_rollover", server_urls=raced.url, **options)
         assert not answer.message
         assert not answer.changed
         assert answer.result["kept"][0]["reason"] == "another run did it first"
-        if not check:
+        if prefix == "prod":
             assert answer.result["index_sets"][0]["write_index"] == "prod-jaeger-span-000002"
 
 
+@pytest.mark.every_server("the words about a block are the server's")
 def test_a_blocked_index_is_left_out_and_a_blocked_write_index_is_told(es: Elasticsearch) -> None:
     """As a full disk leaves them; read_only, since a server whose disk is not full takes the other block away."""
     grow(es, 3)
     names = "/prod-jaeger-span-000001,prod-jaeger-span-000003/_settings"
     es.request("PUT", names, {"index.blocks.read_only": True})
     try:
-        answer = run_module("es_lookback", server_urls=es.url, unit="days", unit_count=7, **SPAN)
-        blocked = run_module("es_rollover", server_urls=es.url, conditions={"max_age": "0s"}, **SPAN)
+        answer = run_module("es_lookback", server_urls=es.url, **SPAN, **WEEK)
+        blocked = roll(es.url)
     finally:
         es.request("PUT", names, {"index.blocks.read_only": None})
     assert not answer.message
