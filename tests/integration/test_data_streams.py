@@ -13,6 +13,7 @@ from tests.support.proxy import LOST_ANSWER, nth, proxy
 from tests.support.servers import Elasticsearch
 
 STREAM = "prod.jaeger.spans"
+pytestmark = pytest.mark.every_server("data streams, and the names of what is behind them, are the server's")
 
 
 def sets(**changed: Any) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from tests.support.modules import Answer, check_module, run_module
 from tests.support.servers import Elasticsearch
 
 TYPES = ("span", "service", "dependencies")
+OWN_NAMES = pytest.mark.every_server("which names and paths are right is the server's rule")
 
 
 def init(es: Elasticsearch, **options: Any) -> Answer:
@@ -72,6 +73,7 @@ def timeless(answer: Answer) -> list[dict[str, Any]]:
     ]
 
 
+@pytest.mark.every_server("templates differ in kind and in validation")
 def test_init(es: Elasticsearch) -> None:
     done = four_steps("es_rollover_init", es, index_prefix="prod", shards=2, replicas=1)
     assert es.indices() == {name for kind in TYPES for name in names(kind, 1)}
@@ -86,12 +88,12 @@ def test_init(es: Elasticsearch) -> None:
 @pytest.mark.parametrize(
     ("options", "base"),
     [
-        ({}, "jaeger-span"),
+        pytest.param({}, "jaeger-span", marks=OWN_NAMES),
         ({"index_prefix": "prod", "archive": True}, "prod-jaeger-span-archive"),
         ({"index_prefix": "prod", "record_types": ["sampling"]}, "prod-jaeger-sampling"),
-        ({"index_prefix": "ürün"}, "ürün-jaeger-span"),
+        pytest.param({"index_prefix": "ürün"}, "ürün-jaeger-span", marks=OWN_NAMES),
         ({"index_prefix": "prod+eu"}, "prod+eu-jaeger-span"),
-        ({"index_prefix": "prod(eu"}, "prod(eu-jaeger-span"),
+        pytest.param({"index_prefix": "prod(eu"}, "prod(eu-jaeger-span", marks=OWN_NAMES),
         ({"index_prefix": "a-jaeger-b"}, "a-jaeger-b-jaeger-span"),
     ],
 )
@@ -110,6 +112,7 @@ def test_whole_life_of_other_sets(es: Elasticsearch, options: dict[str, Any], ba
     assert (f"{base}-write", f"{base}-000002") in es.aliases()
 
 
+@pytest.mark.every_server("which template comes first is the server's rule")
 def test_a_foreign_template_that_comes_first_is_told_before_an_index_is_made(es: Elasticsearch) -> None:
     foreign = {"index_patterns": ["prod-*"], "priority": 7, "template": {"settings": {"number_of_shards": 1}}}
     es.request("PUT", "/_index_template/foreign", foreign)
@@ -124,6 +127,7 @@ def test_a_foreign_template_that_comes_first_is_told_before_an_index_is_made(es:
     assert init(es, record_types=["span"]).changed
 
 
+@pytest.mark.every_server("templates differ in kind")
 def test_templates_do_not_catch_other_prefixes(es: Elasticsearch) -> None:
     init(es, shards=3)
     for index in ("preprod-jaeger-span-000001", "jaeger-dependencies-000001"):
@@ -132,6 +136,7 @@ def test_templates_do_not_catch_other_prefixes(es: Elasticsearch) -> None:
         assert settings["index.number_of_shards"] == "1"
 
 
+@pytest.mark.every_server("the answers of _rollover differ")
 def test_rollover_only_where_conditions_are_met(es: Elasticsearch) -> None:
     init(es)
     es.request("POST", "/prod-jaeger-span-write/_doc?refresh=true", {"traceID": "1"})
@@ -147,6 +152,46 @@ def test_rollover_only_where_conditions_are_met(es: Elasticsearch) -> None:
     assert es.aliases() >= pairs("span", (1, 2), 2) | pairs("service", (1,), 1)
 
 
+@pytest.mark.every_server("each server has conditions of its own")
+def test_a_condition_that_the_server_lacks_is_refused_and_one_that_is_not_met_keeps(
+    es: Elasticsearch,
+) -> None:
+    """In check mode as in earnest; what of min_ conditions is not met keeps what a max_ condition would roll."""
+    init(es, record_types=["span"])
+    limits = {
+        "age": "9d",
+        "docs": 9,
+        "size": "9gb",
+        "primary_shard_size": "9gb",
+        "primary_shard_docs": 9,
+    }
+    known = {"max_age", "max_docs", "max_size"}
+    if es.distribution == "elasticsearch":
+        known |= {"max_primary_shard_size"}
+    if es.distribution == "elasticsearch" and es.composable_templates:
+        known |= {"max_primary_shard_docs", *(f"min_{limit}" for limit in limits)}
+    said: dict[str, set[str]] = {}
+    for name, limit in {
+        f"{end}_{what}": limit for end in ("max", "min") for what, limit in limits.items()
+    }.items():
+        conditions = {name: limit} if name.startswith("max_") else {"max_age": "0s", name: limit}
+        options = {"index_prefix": "prod", "record_types": ["span"], "conditions": conditions}
+        answers = [
+            runner("es_rollover", server_urls=es.url, **options) for runner in (check_module, run_module)
+        ]
+        assert not any(answer.changed for answer in answers), name
+        reasons = [answer.result["kept"][0]["reason"] for answer in answers if answer.result["kept"]]
+        said[name] = {*reasons, *(answer.message for answer in answers if answer.message)}
+    kept = {
+        name for name, words in said.items() if words == {f"conditions not met ({name}: {limits[name[4:]]})"}
+    }
+    refused = {
+        name for name, words in said.items() if all("refuses POST" in one and name in one for one in words)
+    }
+    assert (kept, refused) == (known, set(said) - known), said
+    assert es.indices() == names("span", 1)
+
+
 def test_rollover_without_conditions_always_rolls(es: Elasticsearch) -> None:
     init(es)
     for number in (2, 3):
@@ -157,6 +202,7 @@ def test_rollover_without_conditions_always_rolls(es: Elasticsearch) -> None:
     assert es.aliases() == {pair for kind in TYPES for pair in pairs(kind, (1, 2, 3), 3)}
 
 
+@pytest.mark.every_server("the answers about is_write_index differ")
 def test_rollover_of_ilm_style_write_alias(es: Elasticsearch) -> None:
     """With is_write_index the older index stays behind the write alias; the write index is the flagged one."""
     init(es, record_types=["span"])
@@ -298,6 +344,7 @@ def test_one_sets_failure_does_not_stop_the_others(es: Elasticsearch) -> None:
     assert repaired.actions("add_alias") == ["prod-jaeger-span-000001"]
 
 
+@pytest.mark.every_server("the answers about closed indices differ")
 def test_closed_generations_are_seen(es: Elasticsearch) -> None:
     init(es, record_types=["span"])
     for _night in range(2):

@@ -62,6 +62,7 @@ def run(es: Elasticsearch, *index_sets: dict[str, Any], **options: Any) -> Answe
     return run_module("es_maintenance", server_urls=es.url, index_sets=list(index_sets), **options)
 
 
+@pytest.mark.every_server("a night is made of the server's answers: _rollover, _aliases, _cluster/state")
 def test_check_mode_foretells_just_what_is_done_and_a_second_run_does_nothing(es: Elasticsearch) -> None:
     grow(es, "prod", "staging")
     sets = [night("prod"), night("staging")]
@@ -83,9 +84,8 @@ def test_check_mode_foretells_just_what_is_done_and_a_second_run_does_nothing(es
 
 def test_the_requests_are_few_and_do_not_grow_with_the_prefixes_but_for_rollovers(es: Elasticsearch) -> None:
     """The peers need 17 requests for each prefix: 9 for rollover, 6 for lookback, 2 for the cleaner."""
+    grow(es, "prod", "staging", "test")
     for prefixes in (("prod",), ("prod", "staging", "test")):
-        es.wipe()
-        grow(es, *prefixes)
         with proxy(es.url) as seen:
             done = run_module(
                 "es_maintenance", server_urls=seen.url, index_sets=[night(prefix) for prefix in prefixes]
@@ -154,6 +154,7 @@ def test_an_alias_change_that_is_refused_for_one_set_is_made_for_the_others(es: 
     assert numbers(es, "prod") == numbers(es, "staging") == ([2, 3, 4, 5], [3, 4, 5], 5)
 
 
+@pytest.mark.every_server("sizes come from the server's _cat/indices")
 def test_retention_by_size(es: Elasticsearch) -> None:
     grow(es, "prod")
     for number, documents in ((1, 200), (2, 200), (3, 200)):
@@ -211,9 +212,15 @@ def test_restored_generations_are_shown_again_on_demand(es: Elasticsearch) -> No
     assert numbers(es, "prod") == ([1, 2, 3, 4, 5], [1, 2, 3, 4, 5], 5)
 
 
+@pytest.mark.every_server("health comes from the server's _cat/indices")
 def test_what_the_next_night_would_do_is_told_by_info(es: Elasticsearch) -> None:
     grow(es, "prod")
     before = (es.indices(), es.aliases())
+    sets = [night("prod"), night("prdo")]
+    both = run_module("es_index_info", server_urls=es.url, index_prefix="prod", index_sets=sets)
+    absent = [one for one in both.result["index_sets"] if one["index_prefix"] == "prdo"]
+    assert len(absent) == 3
+    assert "there is no index prdo-jaeger-" in absent[0]["next"]["failures"][0]["msg"]
     info = run_module("es_index_info", server_urls=es.url, index_prefix="prod", index_sets=[night("prod")])
     assert not info.message
     assert (es.indices(), es.aliases()) == before
@@ -289,6 +296,7 @@ def test_a_server_that_goes_away_is_told_once_with_what_was_done_before(es: Elas
     assert len(flawed.requests) < 10
 
 
+@pytest.mark.every_server("how long a URL may be is the server's rule")
 def test_deletions_that_were_made_are_told_when_a_later_request_is_refused(es: Elasticsearch) -> None:
     base = "ölçüm-ürünü-" * 6 + "x-jaeger-span"
     prefix = base.removesuffix("-jaeger-span")
@@ -313,12 +321,3 @@ def test_deletions_that_were_made_are_told_when_a_later_request_is_refused(es: E
     assert told
     assert told | left == {f"{base}-{number:06d}" for number in range(1, 26)}
     assert not told & left
-
-
-def test_info_tells_of_sets_that_are_not_there(es: Elasticsearch) -> None:
-    grow(es, "prod")
-    sets = [night("prod"), night("prdo")]
-    info = run_module("es_index_info", server_urls=es.url, index_prefix="prod", index_sets=sets)
-    absent = [one for one in info.result["index_sets"] if one["index_prefix"] == "prdo"]
-    assert len(absent) == 3
-    assert "there is no index prdo-jaeger-" in absent[0]["next"]["failures"][0]["msg"]
