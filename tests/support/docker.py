@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """A real Docker for tests: the daemon that answers on this machine, or one of our own, and containers of it.
 
-Our own daemon leaves nothing behind: its mounts are in a namespace of its own, its data in .local/image until it ends,
+Our own daemon leaves nothing behind: its mounts are in a namespace of its own, its data in memory that goes with them,
 its bridge is ours, and it changes neither iptables nor forwarding. It ends with the test process, however that ends.
 """
 
@@ -29,6 +29,8 @@ FOLDER = ROOT / ".local" / "image"
 BRIDGE = "tracestack0"
 BRIDGE_ADDRESS = "198.18.251.1/24"  # of the block for measurements, which no network in use has
 PATHS = f"{os.environ['PATH']}:/usr/local/sbin:/usr/sbin:/sbin"  # daemons are not in every user's PATH
+# Its data is in memory: on a disk Docker waits for each file of each layer, and at the end for their removal.
+IN_MEMORY = 'mount -t tmpfs -o mode=711 tmpfs "$1"; shift; exec "$@"'
 # What a container of ours is run with, in the tests and by README.md.
 HARDENED = ("--read-only", "--cap-drop", "ALL", "--security-opt", "no-new-privileges")
 
@@ -90,8 +92,7 @@ def our_own() -> Iterator[Docker]:
     with (FOLDER / "lock").open("w") as lock, ExitStack() as stack:
         fcntl.flock(lock, fcntl.LOCK_EX)  # one at a time: they share the bridge
         data = (FOLDER / "docker").resolve()  # runc wants no link in its paths
-        shutil.rmtree(data, ignore_errors=True)  # of one that was killed
-        stack.callback(shutil.rmtree, data)
+        data.mkdir(exist_ok=True)
         stack.enter_context(bridge())
         run = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tracestack-docker-")))
         yield stack.enter_context(daemon(command, data, run))
@@ -115,7 +116,8 @@ def daemon(command: list[str], data: Path, run: Path) -> Iterator[Docker]:
         "insecure-registries": [REGISTRY],
     }
     (run / "daemon.json").write_text(json.dumps(settings))
-    command = [*alone(), *command, "--config-file", str(run / "daemon.json")]
+    command = [*alone(), "sh", "-ec", IN_MEMORY, "sh", str(data), *command]
+    command += ["--config-file", str(run / "daemon.json")]
     log = FOLDER / "dockerd.log"
     with log.open("wb") as output:
         process = subprocess.Popen(
