@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Role rollover_schedule: a real cron and a real systemd run the job on a real Elasticsearch.
 
-Both daemons have a machine of their own inside this one (tests/support/machine.py). Tests of one machine share it, in this order.
+Both daemons run on one machine inside this one (tests/support/machine.py). Its tests are one story, in this order: what a test
+leaves there, a release above all, the next one begins with.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.machine import Machine, machine
+from tests.support.machine import PYTHON, Machine, machine
 from tests.support.modules import run_module
 from tests.support.playbooks import Run
 from tests.support.proxy import proxy
@@ -27,51 +28,38 @@ SECRET = "nobody-sees-4711"
 HOST = "Prod.EU"
 NAME = "prod-eu"
 USER = "jaeger-es-maintenance"
+TRACY = "tracy"
 HOME = "/opt/100%jaeger"
 CRON_FILE = f"/etc/cron.d/jaeger-es-maintenance-{NAME}"
+CRON = [CRON_FILE.rpartition("/")[2]]
 RUN = f"{HOME}/jobs/{NAME}/run"
 LOG = f"/var/log/jaeger-es-maintenance/{NAME}.log"
+TRACY_LOG = f"/home/{TRACY}/.local/state/jaeger-es-maintenance/log/{TRACY}.log"
 RECORD = f"/etc/jaeger-es-maintenance/{NAME}.json"
 
 pytestmark = pytest.mark.xdist_group("rollover_schedule")
 
 
 class Host:
-    """A machine and the host of an inventory that it is."""
+    """A machine and the hosts of an inventory that it is: HOST, and others where a test says so."""
 
-    def __init__(self, machine: Machine, name: str = HOST) -> None:
+    def __init__(self, machine: Machine) -> None:
         self.machine = machine
-        self.name = name
 
-    def schedule(self, *arguments: str, folder: Path = ROOT, as_user: str = "", **variables: Any) -> Run:
-        """Run the playbook there. The variables of the role are given without its name."""
-        words = ("--inventory", str(self.inventory(as_user)), *arguments)
-        return self.machine.play("playbooks/schedule.yml", self.variables(variables), *words, folder=folder)
+    def schedule(self, *arguments: str, folder: Path = ROOT, **variables: Any) -> Run:
+        """Run the playbook there for HOST. The variables of the role are given without its name."""
+        return self.schedule_on({HOST: variables}, *arguments, folder=folder)
 
-    def variables(self, given: Mapping[str, Any]) -> dict[str, Any]:
-        """As the role has them."""
-        mine = {
-            "rollover_schedule_home": HOME,
-            "rollover_schedule_random_delay": 0,
-            "index_lifecycle_conditions": {"max_age": "0s"},
-            "index_lifecycle_retries": 0,
-        }
-        whole = {
-            name if name.startswith("index_lifecycle_") else f"rollover_schedule_{name}": value
-            for name, value in given.items()
-        }
-        return {**mine, **whole}
+    def schedule_on(self, hosts: Mapping[str, Mapping[str, Any]], *words: str, folder: Path = ROOT) -> Run:
+        """Run the playbook there for several hosts, each with its own variables."""
+        inventory = ("--inventory", str(self.inventory(hosts)))
+        return self.machine.play("playbooks/schedule.yml", {}, *inventory, *words, folder=folder)
 
-    def inventory(self, as_user: str = "") -> Path:
-        """An inventory of this host alone."""
-        local: dict[str, Any] = {
-            "ansible_connection": "local",
-            "ansible_python_interpreter": "/usr/bin/python3",
-        }
-        if as_user:
-            local |= {"ansible_become": True, "ansible_become_user": as_user, "ansible_become_method": "su"}
+    def inventory(self, hosts: Mapping[str, Mapping[str, Any]]) -> Path:
+        """An inventory of these hosts alone."""
         file = self.machine.shared / "inventory.yml"
-        file.write_text(yaml.safe_dump({"elasticsearch": {"hosts": {self.name: local}}}))
+        own = {name: host_variables(**given) for name, given in hosts.items()}
+        file.write_text(yaml.safe_dump({"elasticsearch": {"hosts": own}}))
         return file
 
     def text(self, path: str) -> str:
@@ -93,6 +81,23 @@ class Host:
         )
 
 
+def host_variables(as_user: str = "", **given: Any) -> dict[str, Any]:
+    """A host's variables as the inventory has them."""
+    whole: dict[str, Any] = {
+        "ansible_connection": "local",
+        "ansible_python_interpreter": PYTHON,
+        "rollover_schedule_home": HOME,
+        "rollover_schedule_random_delay": 0,
+        "index_lifecycle_conditions": {"max_age": "0s"},
+        "index_lifecycle_retries": 0,
+    }
+    if as_user:
+        whole |= {"ansible_become": True, "ansible_become_user": as_user, "ansible_become_method": "su"}
+    for name, value in given.items():
+        whole[name if name.startswith("index_lifecycle_") else f"rollover_schedule_{name}"] = value
+    return whole
+
+
 def went_well(run: Run, changed: bool | None = None) -> Run:
     """The run ended with success and changed something, or nothing."""
     assert run.code == 0, run.output
@@ -102,42 +107,26 @@ def went_well(run: Run, changed: bool | None = None) -> Run:
 
 
 @pytest.fixture(scope="module")
-def cron_machine() -> Iterator[Machine]:
-    """A machine where cron runs."""
-    with machine() as running:
-        running("useradd", "--create-home", "tracy")
-        running.start("/usr/sbin/cron", "-f", log=running.shared / "cron.log")
-        yield running
-
-
-@pytest.fixture(scope="module")
-def systemd_machine() -> Iterator[Machine]:
-    """A machine that systemd runs."""
+def host() -> Iterator[Host]:
+    """A machine that systemd runs, with a user tracy. The tests leave there what the next one begins with."""
     with machine(systemd=True) as running:
-        yield running
-
-
-@pytest.fixture
-def host(cron_machine: Machine) -> Host:
-    return Host(cron_machine)
-
-
-@pytest.fixture
-def booted(systemd_machine: Machine) -> Host:
-    return Host(systemd_machine)
+        running("useradd", "--create-home", TRACY)
+        running.warm_python()
+        yield Host(running)
 
 
 @pytest.fixture
 def sets(es: Elasticsearch) -> Elasticsearch:
-    """Index sets of the prefix prod, each with its first generation."""
-    answer = run_module("es_rollover_init", server_urls=es.url, index_prefix="prod", shards=1, replicas=0)
-    assert answer.changed, answer.output
+    """Index sets of the prefixes prod and stage, each with its first generation."""
+    for prefix in ("prod", "stage"):
+        answer = run_module("es_rollover_init", server_urls=es.url, index_prefix=prefix, shards=1, replicas=0)
+        assert answer.changed, answer.output
     return es
 
 
-def generations(es: Elasticsearch) -> int:
+def generations(es: Elasticsearch, prefix: str = "prod") -> int:
     """The number of the newest generation of the spans."""
-    return max(int(index[-6:]) for index in es.indices() if index.startswith("prod-jaeger-span-"))
+    return max(int(index[-6:]) for index in es.indices() if index.startswith(f"{prefix}-jaeger-span-"))
 
 
 def clone(host: Host) -> Path:
@@ -159,35 +148,6 @@ def clone(host: Host) -> Path:
     return folder
 
 
-def test_cron_runs_it_and_needs_nothing_of_the_checkout(host: Host, sets: Elasticsearch) -> None:
-    """Check, do, check, do again; then the checkout goes, and within a minute or so cron has run the job as its own user."""
-    variables = {**job(sets), "minute": "*", "hour": "*"}
-    folder = clone(host)
-    foretold = went_well(
-        host.schedule("--check", "--diff", "-vvvv", folder=folder, **variables), changed=True
-    )
-    assert host.schedules() == []
-    assert not host.machine.path(HOME).exists()
-    done = went_well(host.schedule("--diff", "-vvvv", folder=folder, **variables), changed=True)
-    for arguments in ((), ("--check", "--diff")):
-        went_well(host.schedule(*arguments, folder=folder, **variables), changed=False)
-    for run in (foretold, done):
-        assert SECRET not in run.output
-    assert host.schedules() == [CRON_FILE.rpartition("/")[2]]
-    assert "Managed by Ansible" in host.text(CRON_FILE)
-
-    shutil.rmtree(folder)
-    wait_for(lambda: generations(sets) > 1, 130)
-    wait_for(lambda: "done in" in host.text(LOG))
-    line = host.text(LOG).splitlines()[0]
-    assert re.search(rf"jaeger-es-maintenance\[\d+\]: done in [\d.]+ s: {NAME}: 3 rolled over", line), line
-    assert SECRET not in host.text(LOG)
-    uid = int(host.machine("id", "-u", USER))
-    assert uid != 0
-    assert host.machine.path(LOG).stat().st_uid == uid
-    private(host)
-
-
 def job(es: Elasticsearch) -> dict[str, Any]:
     """The options that reach it, a secret among them, which it does not ask for."""
     return {
@@ -204,40 +164,7 @@ def private(host: Host) -> None:
     assert (oct(stat.st_mode & 0o777), stat.st_uid) == ("0o600", int(host.machine("id", "-u", USER)))
     writable = host.machine.run(*as_user(), "find", HOME, "-writable", "-not", "-type", "l").stdout
     assert re.sub(r"find: .*: Permission denied\n", "", writable) == ""
-    assert host.machine.run(*as_user("tracy"), "cat", file).returncode != 0
-
-
-def test_an_update_while_a_run_is_going(host: Host, sets: Elasticsearch) -> None:
-    """The run goes on with what it began with, which stays until it has ended; the next run is of the new release and job."""
-    asked, go_on = threading.Event(), threading.Event()
-
-    def hold(_method: str, _path: str) -> None:
-        asked.set()
-        go_on.wait(300)
-
-    with proxy(sets.url, hold) as seen:
-        went_well(
-            host.schedule(
-                **job(sets) | {"index_lifecycle_server_urls": [seen.url], "index_lifecycle_timeout": 300}
-            )
-        )
-        began_with = names(host)
-        running = host.machine.start(*as_user(), RUN, "--now", log=host.machine.shared / "held.log")
-        assert asked.wait(30)
-        folder = clone(host)
-        with (folder / "plugins/module_utils/_plans.py").open("a") as file:
-            file.write("# another release\n")
-        went_well(host.schedule(folder=folder, **job(sets)), changed=True)
-        assert not set(names(host)) & set(began_with)
-        assert all(host.machine.path(one).exists() for one in (*began_with, *names(host)))
-        go_on.set()
-        assert running.wait(60) == 0
-    assert generations(sets) == 2
-    went_well(host.schedule(folder=folder, **job(sets)), changed=True)
-    assert not any(host.machine.path(one).exists() for one in began_with)
-    went_well(host.schedule(folder=folder, **job(sets)), changed=False)
-    host.machine(*as_user(), RUN, "--now")
-    assert generations(sets) == 3
+    assert host.machine.run(*as_user(TRACY), "cat", file).returncode != 0
 
 
 def as_user(name: str = USER) -> list[str]:
@@ -250,103 +177,15 @@ def names(host: Host) -> list[str]:
     return re.findall(rf"{HOME}/releases/\w+|{HOME}/jobs/{NAME}/\d+", host.text(RUN))
 
 
-def test_a_play_that_was_cut_off(host: Host, sets: Elasticsearch) -> None:
-    """Killed while it installs a release and while it switches: what was there goes on, and the next play finds all of it."""
-    went_well(host.schedule(**job(sets)))
-    before = names(host)
-    folder = clone(host)
-    with (folder / "plugins/module_utils/_plans.py").open("a") as file:
-        file.write("# a third release\n")
-    cut_off(host, folder, lambda: len(list(host.machine.path(f"{HOME}/releases").iterdir())) > 1, **job(sets))
-    assert names(host) == before
-    host.machine(*as_user(), RUN, "--now")
-    went_well(host.schedule(folder=folder, **job(sets)), changed=True)
-    assert len(list(host.machine.path(f"{HOME}/releases").iterdir())) == 1
-
-    other = "/root/.config/jaeger-es-maintenance"
-    cut_off(
-        host, folder, lambda: host.machine.path(f"{other}/{NAME}.json").exists(), **job(sets), scope="user"
-    )
-    assert host.schedules() == [CRON_FILE.rpartition("/")[2]]
-    went_well(host.schedule(folder=folder, **job(sets), scope="user"), changed=True)
-    assert host.schedules() == ["crontab"]
-    assert not host.machine.path(RECORD).exists()
-    went_well(host.schedule(folder=folder, **job(sets), scope="user"), changed=False)
-    went_well(host.schedule(folder=folder, **job(sets)), changed=True)
-    assert host.schedules() == [CRON_FILE.rpartition("/")[2]]
+def releases(host: Host) -> int:
+    """The number of releases that are there, done or not."""
+    return len(list(host.machine.path(f"{HOME}/releases").iterdir()))
 
 
-def cut_off(host: Host, folder: Path, when: Callable[[], bool], **variables: Any) -> None:
-    """Kill a play, with all that it runs, as soon as something is so."""
-    words = ("--inventory", str(host.inventory()))
-    number = host.machine.start_play(
-        "playbooks/schedule.yml", host.variables(variables), *words, folder=folder
-    )
-    wait_for(when, 120)
-    host.machine("sh", "-c", f"kill -9 -$(cat {number})")
-    assert host.machine.started[-1].wait(20) != 0
-
-
-def test_a_user_s_own_crontab(host: Host, sets: Elasticsearch) -> None:
-    """No root anywhere: all in the user's home. The schedule of the system is not a user's to remove."""
-    went_well(host.schedule(**job(sets)))
-    refused = host.schedule(as_user="tracy", scope="user", home="", **job(sets))
-    assert refused.error == (
-        f"There is a schedule {NAME} of the whole system (/etc/jaeger-es-maintenance), which only root may change: "
-        "run the play with become."
-    )
-    went_well(host.schedule(**job(sets), state="absent"), changed=True)
-    options = {**job(sets), "scope": "user", "home": "", "minute": "*", "hour": "*"}
-    needs_root = host.schedule(as_user="tracy", **options | {"scope": "system"})
-    assert needs_root.error.startswith(
-        "rollover_schedule_scope is system, which needs root, and this is tracy: "
-    )
-    went_well(host.schedule(as_user="tracy", **options), changed=True)
-    went_well(host.schedule(as_user="tracy", **options), changed=False)
-    wait_for(lambda: generations(sets) > 1, 130)
-    log = f"/home/tracy/.local/state/jaeger-es-maintenance/log/{NAME}.log"
-    wait_for(lambda: "done in" in host.text(log))
-    assert host.machine.path(log).stat().st_uid == int(host.machine("id", "-u", "tracy"))
-    went_well(host.schedule(as_user="tracy", **options, state="absent"), changed=True)
-    assert "jaeger" not in host.machine.run("crontab", "-l", "-u", "tracy").stdout
-    left = host.machine("find", "/home/tracy", "-path", "*jaeger*", "-type", "f").split()
-    assert left == [log]
-
-
-def test_absent_leaves_the_log(host: Host, sets: Elasticsearch) -> None:
-    """In check mode, for real, and again; from nothing, too."""
-    went_well(host.schedule(**job(sets)), changed=True)
-    host.machine(*as_user(), RUN, "--now")
-    went_well(host.schedule("--check", state="absent"), changed=True)
-    assert host.schedules()
-    went_well(host.schedule(state="absent"), changed=True)
-    assert host.schedules() == []
-    gone = (HOME, RECORD, f"/var/lib/jaeger-es-maintenance/{NAME}.lock")
-    assert not any(host.machine.path(one).exists() for one in gone)
-    assert "done in" in host.text(LOG)
-    went_well(host.schedule(state="absent"), changed=False)
-
-
-def test_a_name_that_is_somebody_else_s(host: Host, sets: Elasticsearch) -> None:
-    """Two hosts of an inventory may be one machine, and their names may come to the same."""
-    went_well(host.schedule(**job(sets)))
-    other = Host(host.machine, "prod_eu")
-    refused = other.schedule(**job(sets))
-    assert refused.error == (
-        f"The schedule {NAME} on this machine belongs to {HOST}, another host of the inventory: set rollover_schedule_name "
-        "to a name of its own for prod_eu."
-    )
-    went_well(other.schedule(**job(sets), name="prod-eu-2"), changed=True)
-    assert len(host.schedules()) == 2
-    went_well(other.schedule(name="prod-eu-2", state="absent"), changed=True)
-    host.machine(*as_user(), RUN, "--now")
-    went_well(host.schedule(state="absent"))
-
-
-@pytest.mark.parametrize(
-    ("variables", "sentences"),
-    [
-        (
+def test_a_wrong_variable_changes_nothing() -> None:
+    """A host for each case, on a machine without systemd: no file is made, and no secret is shown."""
+    cases: dict[str, tuple[dict[str, Any], list[str]]] = {
+        "values": (
             {
                 "name": "../x",
                 "home": "relative",
@@ -371,28 +210,28 @@ def test_a_name_that_is_somebody_else_s(host: Host, sets: Elasticsearch) -> None
                 "rollover_schedule_memory_max is 'much'",
             ],
         ),
-        (
+        "inventory": (
             {"job": "playbook", "inventory": "/nowhere"},
             ["rollover_schedule_inventory is '/nowhere': it must be a folder or a file on the controller."],
         ),
-        ({"minute": "60"}, ["rollover_schedule_minute is '60': 60 is not a number from 0 to 59."]),
-        (
+        "minute": ({"minute": "60"}, ["rollover_schedule_minute is '60': 60 is not a number from 0 to 59."]),
+        "two-days": (
             {"day": "1", "weekday": "mon"},
             ["rollover_schedule_day is '1' and weekday is 'mon': give one of them."],
         ),
-        (
+        "python": (
             {"python": "/bin/false"},
-            [f"rollover_schedule_python is '/bin/false' on {HOST}: it must be a Python 3.11 or newer"],
+            ["rollover_schedule_python is '/bin/false' on python: it must be a Python 3.11 or newer"],
         ),
-        (
+        "no-systemd": (
             {"method": "systemd"},
-            [f"rollover_schedule_method is systemd, and systemd does not answer on {HOST}: "],
+            ["rollover_schedule_method is systemd, and systemd does not answer on no-systemd: "],
         ),
-        (
+        "type": (
             {"index_lifecycle_retention_days": "soon"},
             ["argument 'index_lifecycle_retention_days' is of type"],
         ),
-        (
+        "kubernetes": (
             {
                 "method": "kubernetes",
                 "job": "playbook",
@@ -406,94 +245,167 @@ def test_a_name_that_is_somebody_else_s(host: Host, sets: Elasticsearch) -> None
                 "rollover_schedule_kubernetes_image is 'a b'",
             ],
         ),
-    ],
-    ids=lambda value: "+".join(value) if isinstance(value, dict) else "",
-)
-def test_a_wrong_variable_changes_nothing(
-    host: Host, variables: dict[str, Any], sentences: list[str]
-) -> None:
-    run = host.schedule("-vvvv", **variables)
-    assert run.count("failed") == 1, run.output
-    assert run.count("changed") == 0, run.output
-    for sentence in sentences:
-        assert sentence in run.error, run.error
-    assert SECRET not in run.output
+        "no-root": (
+            {"as_user": TRACY, "home": ""},
+            [f"rollover_schedule_scope is system, which needs root, and this is {TRACY}: "],
+        ),
+    }
+    with machine() as plain:
+        plain("useradd", "--create-home", TRACY)
+        host = Host(plain)
+        run = host.schedule_on({name: variables for name, (variables, _sentences) in cases.items()}, "-vvvv")
+        errors = run.refusals()
+        missing = [
+            f"{name}: {sentence!r} is not in {errors[name]!r}"
+            for name, (_variables, sentences) in cases.items()
+            for sentence in sentences
+            if sentence not in errors[name]
+        ]
+        assert not missing, "\n".join(missing)
+        assert errors["no-root"].startswith(cases["no-root"][1][0])
+        assert SECRET not in run.output
+        assert host.schedules() == []
+        made = [HOME, "/opt/jaeger-es-maintenance", "/etc/jaeger-es-maintenance"]
+        assert not [path for path in made if plain.path(path).exists()]
+
+
+def test_cron_runs_it_and_needs_nothing_of_the_checkout(host: Host, sets: Elasticsearch) -> None:
+    """Check, do, check, do again; then the checkout goes, and within a minute or so cron has run the job as its own user.
+
+    So it has in the crontab of a user who is not root anywhere: all of that is in the user's home.
+    """
+    always = {**job(sets), "minute": "*", "hour": "*"}
+    own = {"as_user": TRACY, "scope": "user", "home": "", "index_lifecycle_index_prefix": "stage"}
+    both = {HOST: always, TRACY: always | own}
+    folder = clone(host)
+    foretold = went_well(host.schedule("--check", "--diff", "-vvvv", folder=folder, **always), changed=True)
     assert host.schedules() == []
+    assert not host.machine.path(HOME).exists()
+    done = went_well(host.schedule_on(both, "--diff", "-vvvv", folder=folder))
+    assert all(counts["changed"] for counts in done.recap.values()), done.output
+    went_well(host.schedule_on(both, folder=folder), changed=False)
+    went_well(host.schedule("--check", "--diff", folder=folder, **always), changed=False)
+    for run in (foretold, done):
+        assert SECRET not in run.output
+    assert host.schedules() == CRON
+    assert "Managed by Ansible" in host.text(CRON_FILE)
+
+    shutil.rmtree(folder)
+    host.machine("systemctl", "start", "cron")
+    wait_for(lambda: generations(sets) > 1 and generations(sets, "stage") > 1, 130)
+    wait_for(lambda: "done in" in host.text(LOG) and "done in" in host.text(TRACY_LOG))
+    host.machine("systemctl", "stop", "cron")
+    line = host.text(LOG).splitlines()[0]
+    assert re.search(rf"jaeger-es-maintenance\[\d+\]: done in [\d.]+ s: {NAME}: 3 rolled over", line), line
+    assert SECRET not in host.text(LOG)
+    uid = int(host.machine("id", "-u", USER))
+    assert uid != 0
+    assert host.machine.path(LOG).stat().st_uid == uid
+    assert host.machine.path(TRACY_LOG).stat().st_uid == int(host.machine("id", "-u", TRACY))
+    private(host)
 
 
-def test_what_the_job_s_user_cannot_read_is_told_now(host: Host, sets: Elasticsearch) -> None:
-    """And a job file that the program refuses: both before there is a schedule."""
+def test_other_schedules_of_the_machine(host: Host, sets: Elasticsearch) -> None:
+    """Two hosts of an inventory may be one machine, and their names may come to the same.
+
+    What the job's user cannot read, and a job file that the program refuses, are told before there is a schedule. The schedule
+    of the system is not a user's to remove.
+    """
     host.machine("sh", "-c", "umask 077; echo secret >/root/password")
-    run = host.schedule(
-        **job(sets) | {"index_lifecycle_password": "", "index_lifecycle_password_file": "/root/password"}
-    )
-    assert run.error == f"the user {USER} cannot read /root/password, or it is not there: the job would fail."
-    run = host.schedule(**job(sets), mail_to=["nobody"])
-    assert run.error.startswith("the job file is wrong: ")
-    assert "mail.to must be a list of mail addresses." in run.error
-    assert host.schedules() == []
-    went_well(host.schedule(state="absent"))
+    unreadable = {"index_lifecycle_password": "", "index_lifecycle_password_file": "/root/password"}
+    hosts = {
+        HOST: {"as_user": TRACY, "scope": "user", "home": "", **job(sets)},
+        "prod_eu": job(sets),
+        "prod.eu": {"name": "prod-eu-2", **job(sets)},
+        "unreadable": job(sets) | unreadable,
+        "job-file": {"mail_to": ["nobody"], **job(sets)},
+    }
+    run = host.schedule_on(hosts)
+    errors = run.errors
+    wrong_job = errors.pop("job-file", "")
+    assert wrong_job.startswith("the job file is wrong: ")
+    assert "mail.to must be a list of mail addresses." in wrong_job
+    assert errors == {
+        HOST: (
+            f"There is a schedule {NAME} of the whole system (/etc/jaeger-es-maintenance), which only root may change: "
+            "run the play with become."
+        ),
+        "prod_eu": (
+            f"The schedule {NAME} on this machine belongs to {HOST}, another host of the inventory: set "
+            "rollover_schedule_name to a name of its own for prod_eu."
+        ),
+        "unreadable": f"the user {USER} cannot read /root/password, or it is not there: the job would fail.",
+    }
+    changed = {name: counts["changed"] for name, counts in run.recap.items()}
+    assert (changed[HOST], changed["prod_eu"]) == (0, 0), run.output
+    assert changed["prod.eu"] > 0, run.output
+    assert host.schedules() == [*CRON, f"{CRON[0]}-2"]
+
+    gone = {name: {**hosts[name], "state": "absent"} for name in ("prod.eu", "unreadable", "job-file")}
+    run = host.schedule_on({**gone, TRACY: {**hosts[HOST], "state": "absent"}})
+    assert all(counts["changed"] for counts in went_well(run).recap.values()), run.output
+    assert host.schedules() == CRON
+    assert "jaeger" not in host.machine.run("crontab", "-l", "-u", TRACY).stdout
+    assert host.machine("find", f"/home/{TRACY}", "-path", "*jaeger*", "-type", "f").split() == [TRACY_LOG]
+    host.machine(*as_user(), RUN, "--now")
+    assert generations(sets) == 2
 
 
 SERVICE = f"jaeger-es-maintenance-{NAME}"
 UNITS = [f"{SERVICE}.service", f"{SERVICE}.timer"]
 
 
-def test_systemd_runs_it(booted: Host, sets: Elasticsearch) -> None:
-    """The timer fires for real; the unit is sound, and shut off from all that it does not need."""
+def test_systemd_runs_it_after_cron(host: Host, sets: Elasticsearch) -> None:
+    """A switch leaves one schedule. The timer fires for real; the unit is sound, and shut off from all that it does not need."""
     options = {**job(sets), "method": "systemd", "minute": "*", "hour": "*"}
-    foretold = went_well(booted.schedule("--check", "--diff", **options), changed=True)
-    assert booted.schedules() == []
-    done = went_well(booted.schedule("--diff", "-vvvv", **options), changed=True)
+    foretold = went_well(host.schedule("--check", "--diff", **options), changed=True)
+    assert host.schedules() == CRON
+    began = len(host.text(LOG).splitlines())
+    done = went_well(host.schedule("--diff", "-vvvv", **options), changed=True)
     for run in (foretold, done):
         assert SECRET not in run.output
     for arguments in ((), ("--check", "--diff")):
-        went_well(booted.schedule(*arguments, **options), changed=False)
-    assert booted.schedules() == UNITS
-    verified = booted.machine.run(
+        went_well(host.schedule(*arguments, **options), changed=False)
+    assert host.schedules() == UNITS
+    verified = host.machine.run(
         "systemd-analyze", "verify", *(f"/etc/systemd/system/{unit}" for unit in UNITS)
     )
     assert (verified.returncode, verified.stdout) == (0, "")
-    exposure = booted.machine.run("systemd-analyze", "security", "--no-pager", f"{SERVICE}.service").stdout
+    exposure = host.machine.run("systemd-analyze", "security", "--no-pager", f"{SERVICE}.service").stdout
     (score,) = re.findall(r"Overall exposure level for \S+: ([\d.]+)", exposure)
     assert float(score) <= 1.5, exposure
 
-    wait_for(lambda: "done in" in booted.text(LOG), 130)
+    wait_for(lambda: any("done in" in line for line in host.text(LOG).splitlines()[began:]), 130)
     assert generations(sets) > 1
-    shown = booted.machine("systemctl", "show", f"{SERVICE}.service", "--property=Result,ExecMainStatus")
+    shown = host.machine("systemctl", "show", f"{SERVICE}.service", "--property=Result,ExecMainStatus")
     assert sorted(shown.split()) == ["ExecMainStatus=0", "Result=success"]
-    booted.machine("systemctl", "stop", f"{SERVICE}.timer")
-    wait_for(lambda: "ActiveState=inactive" in booted.machine("systemctl", "show", f"{SERVICE}.service"))
-    went_well(booted.schedule(**options, random_delay=60), changed=True)
-    timer = booted.machine("systemctl", "show", f"{SERVICE}.timer")
+    host.machine("systemctl", "stop", f"{SERVICE}.timer")
+    wait_for(lambda: "ActiveState=inactive" in host.machine("systemctl", "show", f"{SERVICE}.service"))
+
+
+def test_the_playbook_runs_over_its_own_inventory(host: Host, sets: Elasticsearch) -> None:
+    """In the hardened unit, with an inventory that is no longer there: two hosts, each its own prefix. The timer runs again."""
+    inventory = host.machine.shared / "fleet"
+    write_inventory(inventory, sets.url)
+    options: dict[str, Any] = {"method": "systemd", "job": "playbook", "inventory": f"{inventory}/"}
+    options |= {"random_delay": 60}
+    done = went_well(host.schedule("--diff", "-vvvv", **options), changed=True)
+    assert SECRET not in done.output
+    timer = host.machine("systemctl", "show", f"{SERVICE}.timer")
     assert "RandomizedDelayUSec=1min" in timer
     assert "Persistent=yes" in timer
     assert "ActiveState=active" in timer
-
-
-def test_the_playbook_runs_over_its_own_inventory(booted: Host, sets: Elasticsearch) -> None:
-    """In the hardened unit, with an inventory that is no longer there: two hosts, each its own prefix."""
-    answer = run_module("es_rollover_init", server_urls=sets.url, index_prefix="stage", shards=1, replicas=0)
-    assert answer.changed
-    inventory = booted.machine.shared / "fleet"
-    write_inventory(inventory, sets.url)
-    options: dict[str, Any] = {"method": "systemd", "job": "playbook", "inventory": f"{inventory}/"}
-    done = went_well(booted.schedule("--diff", "-vvvv", **options), changed=True)
-    assert SECRET not in done.output
-    went_well(booted.schedule(**options), changed=False)
+    went_well(host.schedule(**options), changed=False)
     with (inventory / "group_vars/elasticsearch.yml").open("a") as file:
         file.write("# another\n")
-    went_well(booted.schedule(**options), changed=True)
+    went_well(host.schedule(**options), changed=True)
     shutil.rmtree(inventory)
 
-    began = len(booted.text(LOG).splitlines())
-    booted.machine("systemctl", "start", f"{SERVICE}.service")
-    assert len(booted.text(LOG).splitlines()) == began + 1
+    began = len(host.text(LOG).splitlines())
+    host.machine("systemctl", "start", f"{SERVICE}.service")
+    assert len(host.text(LOG).splitlines()) == began + 1
     assert sets.indices() >= {"prod-jaeger-span-000002", "stage-jaeger-span-000002"}
-    private(booted)
-    went_well(booted.schedule(state="absent", job="playbook"))
-    assert booted.schedules() == []
-    assert not booted.machine.path(HOME).exists()
+    private(host)
 
 
 def write_inventory(folder: Path, url: str) -> None:
@@ -512,20 +424,83 @@ def write_inventory(folder: Path, url: str) -> None:
     (folder / "group_vars/elasticsearch.yml").write_text(yaml.safe_dump(common))
 
 
-def test_a_switch_leaves_one_schedule(booted: Host, sets: Elasticsearch) -> None:
-    """From cron to systemd, and back, in check mode first."""
-    booted.machine("mkdir", "-p", "/etc/cron.d")
-    went_well(booted.schedule(**job(sets)), changed=True)
-    cron = [CRON_FILE.rpartition("/")[2]]
-    for method, before, after in (("systemd", cron, UNITS), ("cron", UNITS, cron)):
-        went_well(booted.schedule("--check", method=method, **job(sets)), changed=True)
-        assert booted.schedules() == before
-        went_well(booted.schedule(method=method, **job(sets)), changed=True)
-        assert booted.schedules() == after
-        went_well(booted.schedule(method=method, **job(sets)), changed=False)
-    assert SERVICE not in booted.machine("systemctl", "list-units", "--all", "--no-legend", "--plain")
-    unreachable = booted.schedule(method="kubernetes", **job(sets))
-    assert "There is no kubeconfig" in unreachable.error
-    assert booted.schedules() == cron
-    went_well(booted.schedule(state="absent"), changed=True)
-    assert booted.schedules() == []
+def test_updates(host: Host, sets: Elasticsearch) -> None:
+    """Back to cron. A play is killed while it installs a release, one installs it while a run goes on, one is killed in a switch.
+
+    What was there goes on: a run with what it began with, which stays until it has ended. The next play finds all of it, and
+    the next run is of the new release and job.
+    """
+    asked, go_on = threading.Event(), threading.Event()
+    go_on.set()
+
+    def hold(_method: str, _path: str) -> None:
+        asked.set()
+        go_on.wait(300)
+
+    with proxy(sets.url, hold) as seen:
+        slow = {"index_lifecycle_server_urls": [seen.url], "index_lifecycle_timeout": 300}
+        before = job(sets) | slow
+        went_well(host.schedule("--check", **before), changed=True)
+        assert host.schedules() == UNITS
+        went_well(host.schedule(**before), changed=True)
+        assert host.schedules() == CRON
+        went_well(host.schedule(**before), changed=False)
+        assert SERVICE not in host.machine("systemctl", "list-units", "--all", "--no-legend", "--plain")
+        assert "There is no kubeconfig" in host.schedule(method="kubernetes", **before).error
+        assert host.schedules() == CRON
+
+        began_with = names(host)
+        folder = clone(host)
+        with (folder / "plugins/module_utils/_plans.py").open("a") as file:
+            file.write("# another release\n")
+        cut_off(host, folder, lambda: releases(host) > 1, **job(sets))
+        assert names(host) == began_with
+        host.machine(*as_user(), RUN, "--now")
+        assert generations(sets) == 2
+
+        asked.clear()
+        go_on.clear()
+        running = host.machine.start(*as_user(), RUN, "--now", log=host.machine.shared / "held.log")
+        assert asked.wait(30)
+        went_well(host.schedule(folder=folder, **job(sets)), changed=True)
+        assert not set(names(host)) & set(began_with)
+        assert all(host.machine.path(one).exists() for one in (*began_with, *names(host)))
+        go_on.set()
+        assert running.wait(60) == 0
+    assert generations(sets) == 3
+
+    other = "/root/.config/jaeger-es-maintenance"
+    own = {**job(sets), "scope": "user"}
+    cut_off(host, folder, lambda: host.machine.path(f"{other}/{NAME}.json").exists(), **own)
+    assert host.schedules() == CRON
+    went_well(host.schedule(folder=folder, **own), changed=True)
+    assert host.schedules() == ["crontab"]
+    assert not host.machine.path(RECORD).exists()
+    assert not any(host.machine.path(one).exists() for one in began_with)
+    assert releases(host) == 1
+    went_well(host.schedule(folder=folder, **own), changed=False)
+    went_well(host.schedule(folder=folder, **job(sets)), changed=True)
+    assert host.schedules() == CRON
+    host.machine(*as_user(), RUN, "--now")
+    assert generations(sets) == 4
+
+
+def cut_off(host: Host, folder: Path, when: Callable[[], bool], **variables: Any) -> None:
+    """Kill a play, with all that it runs, as soon as something is so."""
+    words = ("--inventory", str(host.inventory({HOST: variables})))
+    number = host.machine.start_play("playbooks/schedule.yml", {}, *words, folder=folder)
+    wait_for(when, 120)
+    host.machine("sh", "-c", f"kill -9 -$(cat {number})")
+    assert host.machine.started[-1].wait(20) != 0
+
+
+def test_absent_leaves_the_log(host: Host) -> None:
+    """In check mode, for real, and again, from nothing."""
+    went_well(host.schedule("--check", state="absent"), changed=True)
+    assert host.schedules()
+    went_well(host.schedule(state="absent", job="playbook"), changed=True)
+    assert host.schedules() == []
+    gone = (HOME, RECORD, f"/var/lib/jaeger-es-maintenance/{NAME}.lock")
+    assert not any(host.machine.path(one).exists() for one in gone)
+    assert "done in" in host.text(LOG)
+    went_well(host.schedule(state="absent"), changed=False)

@@ -24,7 +24,10 @@ from typing import Any
 
 from tests.support.playbooks import BIN, Run
 from tests.support.servers import ROOT, wait_for
+from tests.support.warm_python import VARIABLE
 
+PYTHON = "/usr/bin/python3"  # of its modules
+_NAMESPACES = "import sitecustomize; print(sitecustomize.namespaces())"
 # As the first process: reaps, and ends with SIGTERM. For systemd: what it wants to find.
 _INIT = "trap 'exit 0' TERM; touch /run/machine-is-up; while :; do sleep 600 & wait; done"
 _START = r"""
@@ -76,11 +79,15 @@ exec bash -c "$5"
 
 @dataclass
 class Machine:
-    """The machine, up and running. pid: its first process, as this machine numbers it."""
+    """The machine, up and running.
+
+    pid: its first process, as this machine numbers it. warm: the variables by which plays find the Python of warm_python().
+    """
 
     pid: int
     shared: Path
     started: list[subprocess.Popen[Any]] = field(default_factory=list)
+    warm: dict[str, str] = field(default_factory=dict)
 
     def command(self, words: Sequence[str], env: Mapping[str, str] | None = None) -> list[str]:
         """The command line that runs something there, with nothing of this environment but what is given."""
@@ -126,11 +133,21 @@ class Machine:
         self, playbook: str | Path, variables: Mapping[str, Any], *arguments: str, folder: Path = ROOT
     ) -> Run:
         """Run a playbook there, from a clone."""
-        done = self.run(
-            *self.play_words(playbook, variables, *arguments, folder=folder), env=_play_environment()
-        )
+        words = self.play_words(playbook, variables, *arguments, folder=folder)
+        done = self.run(*words, env=_play_environment() | self.warm)
         assert "Traceback" not in done.stdout, done.stdout
         return Run(done.returncode, done.stdout)
+
+    def warm_python(self) -> None:
+        """Fork root's modules from a Python of this machine that keeps its library loaded, where the tests do so at all."""
+        if VARIABLE not in os.environ:
+            return
+        path = f"{self.shared}/warm-python"
+        serve = f"cd {ROOT} && exec {PYTHON} -m tests.support.warm_python {path}"
+        self.start("sh", "-c", serve, env=_play_environment())
+        namespaces = self.run(PYTHON, "-c", _NAMESPACES, env=_play_environment()).stdout.strip()
+        wait_for(Path(path).exists)
+        self.warm[VARIABLE] = f"{PYTHON}:{namespaces}:{path}"
 
     def start_play(
         self, playbook: str | Path, variables: Mapping[str, Any], *arguments: str, folder: Path = ROOT
