@@ -5,7 +5,10 @@
 from __future__ import annotations
 
 import base64
+import json
 import re
+from collections.abc import Mapping
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +17,8 @@ import yaml
 
 from tests.support.collector import collector
 from tests.support.modules import run_module
-from tests.support.playbooks import Run, play
-from tests.support.proxy import proxy
+from tests.support.playbooks import Run, play, play_on
+from tests.support.proxy import Proxy, proxy
 from tests.support.servers import ROOT, Elasticsearch, free_port
 
 ROLLOVER = "playbooks/rollover.yml"
@@ -39,6 +42,15 @@ def sets(es: Elasticsearch) -> Elasticsearch:
         assert answer.changed, answer.output
     es.set_clock("+0d")
     return es
+
+
+def rollover_on(
+    folder: Path, hosts: Mapping[str, dict[str, Any]], *arguments: str, env: dict[str, str] | None = None
+) -> Run:
+    """The scheduled playbook on these hosts."""
+    group = folder / "group.json"
+    group.write_text(json.dumps({"elasticsearch": {"hosts": dict.fromkeys(hosts)}}))
+    return play_on(hosts, ROLLOVER, {}, "--inventory", str(group), *arguments, env=env)
 
 
 def diff_lines(run: Run) -> list[str]:
@@ -98,61 +110,62 @@ def expected_diff(record: str) -> list[str]:
     ]
 
 
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        (
+def test_a_wrong_setting_changes_nothing(sets: Elasticsearch, tmp_path: Path) -> None:
+    """Nothing, not even by the steps before the one that it is for."""
+    cases: dict[str, tuple[Any, str]] = {
+        "conditions daily": (
             {"index_lifecycle_conditions": "daily"},
             (
                 "argument 'index_lifecycle_conditions' is of type str and we were unable "
                 "to convert to dict: dictionary requested, could not parse JSON or key=value"
             ),
         ),
-        (
+        "conditions list": (
             {"index_lifecycle_conditions": ["max_age"]},
             "argument 'index_lifecycle_conditions' is of type list and we were unable to convert to dict: ",
         ),
-        (
+        "conditions max_days": (
             {"index_lifecycle_conditions": {"max_days": 2}},
             "Unsupported parameters for (tracestack.jaeger.es_maintenance) module: index_sets.conditions.max_days. ",
         ),
-        (
+        "conditions max_age": (
             {"index_lifecycle_conditions": {"max_age": "2 days"}},
             "index_sets[0].conditions.max_age is '2 days': give a number and a unit, such as 2d or 12h.",
         ),
-        (
+        "lookback_unit": (
             {"index_lifecycle_lookback_unit": "fortnights"},
             (
                 "value of index_lifecycle_lookback_unit must be one of: seconds, minutes, "
                 "hours, days, weeks, months, years, got: fortnights"
             ),
         ),
-        (
+        "lookback_unit_count": (
             {"index_lifecycle_lookback_unit_count": -1},
             "index_sets[0].lookback.unit_count is -1: it must be 0 or more.",
         ),
-        (
+        "retention_days": (
             {"index_lifecycle_retention_days": -1},
             "index_sets[0].retention.days is -1: it must be 0 or more.",
         ),
-        (
+        "service_cache_ttl": (
             {"index_lifecycle_service_cache_ttl": "soon"},
             "service_cache_ttl is 'soon': give a number and one of s, m, h, d, such as 12h.",
         ),
-        ({"index_lifecycle_index_prefix": "prod*"}, "index_sets[0]: index_prefix 'prod*' "),
-    ],
-    ids=lambda value: str(value) if isinstance(value, dict) else "",
-)
-def test_a_wrong_setting_changes_nothing(
-    sets: Elasticsearch, variables: dict[str, Any], sentence: str
-) -> None:
-    """Nothing, not even by the steps before the one that it is for."""
+        "index_prefix": ({"index_lifecycle_index_prefix": "prod*"}, "index_sets[0]: index_prefix 'prod*' "),
+    }
     before = state(sets)
     with proxy(sets.url) as seen:
-        run = play(ROLLOVER, {"elasticsearch_url": seen.url, **variables})
-    assert run.error.startswith(sentence)
-    assert run.count("failed") == 1
-    assert run.count("changed") == 0
+        hosts = {
+            name: {"elasticsearch_url": seen.url, **variables}
+            for name, (variables, _sentence) in cases.items()
+        }
+        refusals = rollover_on(tmp_path, hosts).refusals()
+    wrong = {
+        name: refusals.get(name, "")
+        for name, (_variables, sentence) in cases.items()
+        if not refusals.get(name, "").startswith(sentence)
+    }
+    assert wrong == {}
     assert seen.changes() == []
     assert state(sets) == before
 
@@ -187,17 +200,28 @@ def test_module_defaults_reach_every_module(es: Elasticsearch, tmp_path: Path) -
     assert run.count("ok") == len(tasks)
 
 
-def test_one_variable_makes_a_trace_of_the_run(sets: Elasticsearch) -> None:
-    """Below the span that Ansible's own environment names; without the variable nobody asks for it."""
+def test_one_variable_makes_a_trace_of_the_run(sets: Elasticsearch, tmp_path: Path) -> None:
+    """Below the span that Ansible's own environment names; without the variable nobody asks for it.
+
+    A trace that nobody takes is a warning.
+    """
+    hosts: dict[str, dict[str, Any]] = {}
+    for prefix in ("prod", "silent", "refused"):
+        hosts[prefix] = {"elasticsearch_url": sets.url, "index_lifecycle_index_prefix": prefix}
+        if prefix != "prod":
+            answer = run_module("es_rollover_init", server_urls=sets.url, index_prefix=prefix)
+            assert not answer.message
+            hosts[prefix]["index_lifecycle_conditions"] = {"max_age": "0s"}
+    refused = f"http://127.0.0.1:{free_port()}"
+    hosts["refused"]["index_lifecycle_otlp_endpoint"] = refused
     env = {"TRACEPARENT": "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"}
     with collector() as receiver:
-        run = play(ROLLOVER, {"elasticsearch_url": sets.url}, "--check", env=env)
-        assert run.code == 0, run.output
-        assert receiver.paths == []
-        variables = {"elasticsearch_url": sets.url, "index_lifecycle_otlp_endpoint": receiver.endpoint}
-        run = play(ROLLOVER, variables, env=env)
+        hosts["prod"]["index_lifecycle_otlp_endpoint"] = receiver.endpoint
+        run = rollover_on(tmp_path, hosts, env=env)
     assert run.code == 0, run.output
-    assert "WARNING" not in run.output
+    assert {name: counts["changed"] for name, counts in run.recap.items()} == dict.fromkeys(hosts, 1)
+    assert run.output.count("WARNING") == 1
+    assert run.output.count(f"The trace of this run could not be exported to {refused}") == 1
     whole = receiver.one("es_maintenance")
     assert (whole.trace, whole.parent) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
     assert [span.name for span in receiver.below(whole)] == [
@@ -209,55 +233,50 @@ def test_one_variable_makes_a_trace_of_the_run(sets: Elasticsearch) -> None:
     ]
 
 
-def test_a_trace_that_nobody_takes_is_a_warning(sets: Elasticsearch) -> None:
-    variables = {
-        "elasticsearch_url": sets.url,
-        "index_lifecycle_otlp_endpoint": f"http://127.0.0.1:{free_port()}",
-    }
-    run = play(ROLLOVER, variables)
-    assert run.code == 0, run.output
-    assert run.output.count("The trace of this run could not be exported to http://127.0.0.1:") == 1
-    assert run.count("changed") == 1
-
-
-@pytest.mark.parametrize("source", ["password", "password_file", "api_key", "bearer_token"])
-def test_a_secret_is_used_and_never_shown(sets: Elasticsearch, tmp_path: Path, source: str) -> None:
+def test_a_secret_is_used_and_never_shown(sets: Elasticsearch, tmp_path: Path) -> None:
     """With all that Ansible can print; in check mode too, and with an error that shows the role's arguments.
 
     While the module waits for its first answer, neither a process's command line nor a temporary file has it.
     """
     secret = "bm9ib2R5LXNlZXMtNDcxMQ=="
+    basic = base64.b64encode(f"jaeger:{secret}".encode()).decode()
     file = tmp_path / "secret"
     file.write_text(secret + "\n")
-    value = str(file) if source.endswith("_file") else secret
-    variables = {f"index_lifecycle_{source}": value}
-    sent = f"{'Bearer' if source == 'bearer_token' else 'ApiKey'} {secret}"
-    if source.startswith("password"):
-        variables["index_lifecycle_username"] = "jaeger"
-        sent = "Basic " + base64.b64encode(f"jaeger:{secret}".encode()).decode()
+    username = {"index_lifecycle_username": "jaeger"}
+    sources: dict[str, tuple[dict[str, str], str]] = {
+        "password": ({**username, "index_lifecycle_password": secret}, f"Basic {basic}"),
+        "password_file": ({**username, "index_lifecycle_password_file": str(file)}, f"Basic {basic}"),
+        "api_key": ({"index_lifecycle_api_key": secret}, f"ApiKey {secret}"),
+        "bearer_token": ({"index_lifecycle_bearer_token": secret}, f"Bearer {secret}"),
+    }
     temporary = tmp_path / "temporary"
     temporary.mkdir()
-    places = ("TMPDIR", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TMP")
+    env = dict.fromkeys(("TMPDIR", "ANSIBLE_LOCAL_TEMP", "ANSIBLE_REMOTE_TMP"), str(temporary))
     leaks: list[list[str]] = []
 
     def look(_method: str, _path: str) -> None:
         leaks.append(where_it_shows(secret, temporary))
 
-    with proxy(sets.url, look) as seen:
-        variables["elasticsearch_url"] = seen.url
-        env = dict.fromkeys(places, str(temporary))
-        run = play(ROLLOVER, variables, "-vvvv", "--diff", "--check", env=env)
-    assert run.code == 0, run.output
-    assert run.count("changed") == 1
+    seen: dict[str, Proxy] = {}
+    hosts: dict[str, dict[str, Any]] = {}
+    with ExitStack() as stack:
+        for name, (variables, _sent) in sources.items():
+            seen[name] = stack.enter_context(proxy(sets.url, look))
+            hosts[name] = {**variables, "elasticsearch_url": seen[name].url}
+            hosts[f"wrong {name}"] = {**hosts[name], "index_lifecycle_conditions": "daily"}
+        run = rollover_on(tmp_path, hosts, "-vvvv", "--diff", "--check", env=env)
+    assert {name: (counts["failed"], counts["changed"]) for name, counts in run.recap.items()} == {
+        name: (1, 0) if name.startswith("wrong") else (0, 1) for name in hosts
+    }
+    assert run.error.startswith("argument 'index_lifecycle_conditions' is of type str")
+    assert {name: each.authorizations for name, each in seen.items()} == {
+        name: {sent} for name, (_variables, sent) in sources.items()
+    }
     assert leaks
     assert not any(leaks)
     assert where_it_shows(secret, temporary) == []
-    assert seen.authorizations == {sent}
-    wrong = play(ROLLOVER, {**variables, "index_lifecycle_conditions": "daily"}, "-vvvv")
-    assert wrong.error.startswith("argument 'index_lifecycle_conditions' is of type str")
-    for output in (run.output, wrong.output):
-        assert secret not in output
-        assert sent.split()[1] not in output
+    assert secret not in run.output
+    assert basic not in run.output
 
 
 def where_it_shows(secret: str, folder: Path) -> list[str]:
