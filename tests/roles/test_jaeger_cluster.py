@@ -11,28 +11,97 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.jaeger_role import rendered
+from tests.support.jaeger_role import ROLE
 from tests.support.modules import run_module
-from tests.support.playbooks import set_up
+from tests.support.playbooks import play_on
 from tests.support.servers import Elasticsearch, free_port
 
 NEVER = "0 0 31 2 *"
 SECRET = "wrong-4711"
 
 
-def custom_resource(folder: Path, **variables: Any) -> dict[str, Any]:
-    """The operator's resource, without what does not matter here."""
-    resource: dict[str, Any] = rendered(folder, "_jaeger_cr", **variables)["_jaeger_cr"]
-    return resource
+RENDER = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role: {name: tracestack.jaeger.jaeger, tasks_from: settings.yml, public: true}
+    - ansible.builtin.copy:
+        content: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) | to_json }}"
+        dest: "{{ answer }}"
+        mode: "0600"
+"""
+SET_UP = """
+- hosts: all
+  gather_facts: false
+  roles: [tracestack.jaeger.elasticsearch_exposure, tracestack.jaeger.jaeger]
+"""
+VERSIONS = ("1.57.0", "2.2.0")
+METHODS = ("operator", "kubernetes")
+Rendered = dict[str, dict[str, Any]]
 
 
-def test_the_tutorials_resource(tmp_path: Path) -> None:
-    resource = custom_resource(
-        tmp_path,
-        jaeger_elasticsearch_urls=["https://traces.example.org"],
-        index_lifecycle_shards=2,
-        jaeger_query_resources={"limits": {"memory": "64Mi"}},
-    )
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+    """Variables of the role as a play sees them, for each case: what the operator is given, or what is named here."""
+    folder = tmp_path_factory.mktemp("rendered")
+    authority = folder / "ca.pem"
+    authority.write_text("authority")
+    credentials = {"jaeger_elasticsearch_username": "jaeger", "jaeger_elasticsearch_password": SECRET}
+    added = {"ingress": {"enabled": False}, "storage": {"options": {"es": {"timeout": "30s"}}}}
+    cases: dict[str, dict[str, Any]] = {
+        "defaults": {},
+        "tutorial": {
+            "jaeger_elasticsearch_urls": ["https://traces.example.org"],
+            "index_lifecycle_shards": 2,
+            "jaeger_query_resources": {"limits": {"memory": "64Mi"}},
+        },
+        "operator in charge": {"jaeger_maintenance_by": "operator"},
+        "streaming": {
+            "jaeger_strategy": "streaming",
+            "jaeger_kafka_brokers": ["kafka-0.kafka:9092", "kafka-1.kafka:9092"],
+            "jaeger_kafka_topic": "spans",
+        },
+        "allInOne": {"jaeger_strategy": "allInOne"},
+        "added": {"jaeger_cr_spec": added},
+        "secret": credentials,
+        "secret changed": {**credentials, "__jaeger_secret_versions": "18"},
+        "file": {
+            "names": ["_jaeger_around"],
+            "jaeger_version": "2.2.0",
+            "jaeger_elasticsearch_urls": ["https://a:9200", "https://b:9200"],
+            "jaeger_index_prefix": "prod",
+        },
+    }
+    for version in VERSIONS:
+        cases[version] = {
+            **credentials,
+            "names": ["_jaeger_deployments", "_jaeger_around", "_jaeger_services", "_jaeger_made_secrets"],
+            "jaeger_version": version,
+            "jaeger_elasticsearch_ca_path": str(authority),
+            "jaeger_image_pull_secrets": ["registry"],
+        }
+    for method in METHODS:
+        cases[method] = {
+            "names": ["_jaeger_permissions"],
+            "jaeger_method": method,
+            "jaeger_namespace": "traces",
+        }
+    usual = {
+        "names": ["_jaeger_cr"],
+        "role_path": str(ROLE),
+        "__jaeger_secret_versions": "17",
+        "__kubernetes_version": "v1.28.15",
+    }
+    hosts = {name: {**usual, "answer": str(folder / f"{name}.json"), **own} for name, own in cases.items()}
+    (folder / "render.yml").write_text(RENDER)
+    (folder / "templates").symlink_to(ROLE / "templates")
+    run = play_on(hosts, folder / "render.yml", {})
+    assert run.code == 0, run.output
+    return {name: json.loads((folder / f"{name}.json").read_text()) for name in cases}
+
+
+def test_the_tutorials_resource(rendered: Rendered) -> None:
+    resource = rendered["tutorial"]["_jaeger_cr"]
     assert resource["kind"] == "Jaeger"
     assert resource["metadata"] == {"name": "jaeger", "namespace": "observability"}
     spec = resource["spec"]
@@ -60,9 +129,9 @@ def test_the_tutorials_resource(tmp_path: Path) -> None:
     }
 
 
-def test_new_pods_are_ready_before_old_ones_end(tmp_path: Path) -> None:
+def test_new_pods_are_ready_before_old_ones_end(rendered: Rendered) -> None:
     """The operator's own way is the opposite one."""
-    spec = custom_resource(tmp_path)["spec"]
+    spec = rendered["defaults"]["_jaeger_cr"]["spec"]
     for part in ("collector", "query"):
         assert spec[part]["strategy"] == {
             "type": "RollingUpdate",
@@ -70,18 +139,13 @@ def test_new_pods_are_ready_before_old_ones_end(tmp_path: Path) -> None:
         }
 
 
-def test_the_operator_stays_in_charge_if_told_so(tmp_path: Path) -> None:
-    storage = custom_resource(tmp_path, jaeger_maintenance_by="operator")["spec"]["storage"]
+def test_the_operator_stays_in_charge_if_told_so(rendered: Rendered) -> None:
+    storage = rendered["operator in charge"]["_jaeger_cr"]["spec"]["storage"]
     assert set(storage) == {"type", "options"}
 
 
-def test_streaming(tmp_path: Path) -> None:
-    spec = custom_resource(
-        tmp_path,
-        jaeger_strategy="streaming",
-        jaeger_kafka_brokers=["kafka-0.kafka:9092", "kafka-1.kafka:9092"],
-        jaeger_kafka_topic="spans",
-    )["spec"]
+def test_streaming(rendered: Rendered) -> None:
+    spec = rendered["streaming"]["_jaeger_cr"]["spec"]
     assert spec["strategy"] == "streaming"
     brokers = "kafka-0.kafka:9092,kafka-1.kafka:9092"
     assert spec["collector"]["options"] == {
@@ -92,49 +156,35 @@ def test_streaming(tmp_path: Path) -> None:
     assert spec["storage"]["options"]["es"]["use-aliases"] is True
 
 
-def test_all_in_one(tmp_path: Path) -> None:
-    spec = custom_resource(tmp_path, jaeger_strategy="allInOne")["spec"]
+def test_all_in_one(rendered: Rendered) -> None:
+    spec = rendered["allInOne"]["_jaeger_cr"]["spec"]
     assert set(spec) == {"annotations", "strategy", "allInOne", "storage"}
     assert spec["storage"]["esRollover"] == {"schedule": NEVER}
 
 
-def test_what_is_added_is_merged_and_wins(tmp_path: Path) -> None:
-    added = {"ingress": {"enabled": False}, "storage": {"options": {"es": {"timeout": "30s"}}}}
-    spec = custom_resource(tmp_path, jaeger_cr_spec=added)["spec"]
+def test_what_is_added_is_merged_and_wins(rendered: Rendered) -> None:
+    spec = rendered["added"]["_jaeger_cr"]["spec"]
     assert spec["ingress"] == {"enabled": False}
     assert spec["storage"]["options"]["es"]["timeout"] == "30s"
     assert spec["storage"]["options"]["es"]["index-prefix"] == "prod"
 
 
-def test_a_changed_secret_changes_the_pods_and_nothing_else(tmp_path: Path) -> None:
-    before, after = tmp_path / "before", tmp_path / "after"
-    before.mkdir()
-    after.mkdir()
-    credentials = {"jaeger_elasticsearch_username": "jaeger", "jaeger_elasticsearch_password": SECRET}
-    old = custom_resource(before, **credentials)
-    new = custom_resource(after, **credentials, __jaeger_secret_versions="18")
-    assert old["spec"].pop("annotations") != new["spec"].pop("annotations")
+def test_a_changed_secret_changes_the_pods_and_nothing_else(rendered: Rendered) -> None:
+    old, new = (rendered[name]["_jaeger_cr"] for name in ("secret", "secret changed"))
+    annotations = [each["spec"].pop("annotations") for each in (old, new)]
+    assert annotations[0] != annotations[1]
     assert old == new
     assert old["spec"]["storage"]["secretName"] == "jaeger-elasticsearch"
     assert SECRET not in json.dumps([old, new])
 
 
-@pytest.mark.parametrize("version", ["1.57.0", "2.2.0"])
-def test_pods_of_the_method_kubernetes(tmp_path: Path, version: str) -> None:
+@pytest.mark.parametrize("version", VERSIONS)
+def test_pods_of_the_method_kubernetes(rendered: Rendered, version: str) -> None:
     """They may nothing, take over without a gap, and have their secrets from files."""
-    names = ("_jaeger_deployments", "_jaeger_around", "_jaeger_services", "_jaeger_made_secrets")
-    authority = tmp_path / "ca.pem"
-    authority.write_text("authority")
-    found = rendered(
-        tmp_path,
-        *names,
-        jaeger_version=version,
-        jaeger_elasticsearch_username="jaeger",
-        jaeger_elasticsearch_password=SECRET,
-        jaeger_elasticsearch_ca_path=str(authority),
-        jaeger_image_pull_secrets=["registry"],
-    )
-    assert SECRET not in json.dumps([found[name] for name in names[:3]])
+    found = rendered[version]
+    public = {name: each for name, each in found.items() if name != "_jaeger_made_secrets"}
+    assert len(public) == 3
+    assert SECRET not in json.dumps(public)
     assert [each["metadata"]["name"] for each in found["_jaeger_made_secrets"]] == [
         "jaeger-elasticsearch",
         "jaeger-elasticsearch-ca",
@@ -166,20 +216,14 @@ def test_pods_of_the_method_kubernetes(tmp_path: Path, version: str) -> None:
     ]
 
 
-@pytest.mark.parametrize("method", ["operator", "kubernetes"])
-def test_rights_are_asked_for_in_the_namespace_alone(tmp_path: Path, method: str) -> None:
-    asked = rendered(tmp_path, "_jaeger_permissions", jaeger_method=method, jaeger_namespace="traces")
-    assert {permission["namespace"] for permission in asked["_jaeger_permissions"]} == {"traces"}
+@pytest.mark.parametrize("method", METHODS)
+def test_rights_are_asked_for_in_the_namespace_alone(rendered: Rendered, method: str) -> None:
+    asked = rendered[method]["_jaeger_permissions"]
+    assert {permission["namespace"] for permission in asked} == {"traces"}
 
 
-def test_version_2_reads_its_storage_from_a_file(tmp_path: Path) -> None:
-    around = rendered(
-        tmp_path,
-        "_jaeger_around",
-        jaeger_version="2.2.0",
-        jaeger_elasticsearch_urls=["https://a:9200", "https://b:9200"],
-        jaeger_index_prefix="prod",
-    )["_jaeger_around"]
+def test_version_2_reads_its_storage_from_a_file(rendered: Rendered) -> None:
+    around = rendered["file"]["_jaeger_around"]
     files = [yaml.safe_load(each["data"]["config.yaml"]) for each in around if each["kind"] == "ConfigMap"]
     assert len(files) == 2
     for file in files:
@@ -192,71 +236,63 @@ def test_version_2_reads_its_storage_from_a_file(tmp_path: Path) -> None:
         }
 
 
-@pytest.mark.parametrize(
-    ("variables", "sentence"),
-    [
-        (
+def test_what_is_refused_before_a_cluster_is_asked(es: Elasticsearch, tmp_path: Path) -> None:
+    """There is none. Settings that do not go together; an Elasticsearch that does not answer at the address for here."""
+    answer = run_module("es_rollover_init", server_urls=es.url, index_prefix="prod", shards=1, replicas=0)
+    assert not answer.message
+    cases: dict[str, tuple[dict[str, Any], str]] = {
+        "unknown strategy": (
             {"jaeger_method": "operator", "jaeger_strategy": "daemonset"},
             "value of jaeger_strategy must be one of: production, allInOne, streaming, got: daemonset",
         ),
-        (
+        "strategy of the other method": (
             {"jaeger_method": "kubernetes", "jaeger_strategy": "allInOne"},
             (
                 "The method kubernetes has no strategy allInOne: leave jaeger_strategy at production, "
                 "or set jaeger_method to operator."
             ),
         ),
-        (
+        "no Kafka": (
             {"jaeger_method": "operator", "jaeger_strategy": "streaming"},
             (
                 "The strategy streaming needs Kafka's bootstrap servers in jaeger_kafka_brokers, such as "
                 "[kafka-bootstrap.kafka:9092]; without them the operator would want to make a Kafka."
             ),
         ),
-        (
+        "unknown master": (
             {"jaeger_method": "operator", "jaeger_maintenance_by": "nobody"},
             "value of jaeger_maintenance_by must be one of: collection, operator, got: nobody",
         ),
-        (
+        "absent process": (
             {"jaeger_state": "absent"},
             (
                 "jaeger_state absent is for the methods operator and kubernetes: playbooks/down.yml stops what the "
                 "method native has started."
             ),
         ),
-    ],
-    ids=["unknown strategy", "strategy of the other method", "no Kafka", "unknown master", "absent process"],
-)
-def test_settings_that_do_not_go_together(tmp_path: Path, variables: dict[str, Any], sentence: str) -> None:
-    run = set_up("jaeger", tmp_path / "home", variables)
-    assert run.error == sentence
-    assert run.count("changed") == 0
-
-
-@pytest.mark.parametrize("method", ["operator", "kubernetes"])
-def test_elasticsearch_is_checked_from_here_by_the_address_for_here(tmp_path: Path, method: str) -> None:
-    local = f"http://127.0.0.1:{free_port()}"
-    variables = {
-        "jaeger_method": method,
-        "elasticsearch_url": "http://host.minikube.internal:9200",
-        "elasticsearch_local_url": local,
     }
-    run = set_up("jaeger", tmp_path / "home", variables)
-    assert run.error == (
-        f"Elasticsearch does not answer at {local} (jaeger_elasticsearch_check_urls): [Errno 111] Connection refused"
-    )
-    assert run.count("changed") == 0
-
-
-@pytest.mark.parametrize("method", ["operator", "kubernetes"])
-def test_no_cluster(es: Elasticsearch, tmp_path: Path, method: str) -> None:
-    answer = run_module("es_rollover_init", server_urls=es.url, index_prefix="prod", shards=1, replicas=0)
-    assert not answer.message
-    variables = {
-        "jaeger_method": method,
-        "elasticsearch_url": es.url,
-        "kubernetes_kubeconfig": "/no/such/config",
-    }
-    run = set_up("jaeger", tmp_path / "home", variables)
-    assert run.error.startswith("There is no kubeconfig /no/such/config")
-    assert run.count("changed") == 0
+    for method in METHODS:
+        local = f"http://127.0.0.1:{free_port()}"
+        cases[f"{method}, no Elasticsearch"] = (
+            {
+                "jaeger_method": method,
+                "elasticsearch_url": "http://host.minikube.internal:9200",
+                "elasticsearch_local_url": local,
+            },
+            f"Elasticsearch does not answer at {local} (jaeger_elasticsearch_check_urls): [Errno 111] Connection refused",
+        )
+        cases[f"{method}, no cluster"] = (
+            {
+                "jaeger_method": method,
+                "elasticsearch_url": es.url,
+                "kubernetes_kubeconfig": f"/no/such/config/{method}",
+            },
+            (
+                f"There is no kubeconfig /no/such/config/{method} that this user can read: set kubernetes_kubeconfig or "
+                "KUBECONFIG to the path of one."
+            ),
+        )
+    (tmp_path / "set_up.yml").write_text(SET_UP)
+    hosts = {name: variables for name, (variables, _sentence) in cases.items()}
+    run = play_on(hosts, tmp_path / "set_up.yml", {"tracestack_home": str(tmp_path / "home")})
+    assert run.refusals() == {name: sentence for name, (_variables, sentence) in cases.items()}
