@@ -19,7 +19,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 
 from tests.support.modules import run_module
-from tests.support.playbooks import Run, set_up
+from tests.support.playbooks import play_on
 from tests.support.servers import Elasticsearch
 
 ELASTICSEARCH_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:7.17.1"
@@ -82,38 +82,49 @@ def docker() -> Iterator[Listener]:
     server.server_close()
 
 
-def run_with(docker: Listener, role: str, home: Path, variables: dict[str, Any]) -> Run:
+PLAYBOOK = """
+- hosts: all
+  gather_facts: false
+  tasks:
+    - ansible.builtin.include_role:
+        name: "tracestack.jaeger.{{ inventory_hostname }}"
+"""
+
+
+def test_the_containers_are_the_tutorial_s(docker: Listener, es: Elasticsearch, tmp_path: Path) -> None:
+    """Jaeger's has the same arguments as the process."""
+    init = run_module("es_rollover_init", server_urls=es.url, index_prefix="prod", shards=1, replicas=0)
+    assert not init.message
+    hosts: dict[str, dict[str, Any]] = {
+        "elasticsearch": {"elasticsearch_method": "docker", "elasticsearch_port": 9201},
+        "jaeger": {
+            "jaeger_method": "docker",
+            "elasticsearch_url": es.url,
+            "jaeger_elasticsearch_username": "jaeger",
+            "jaeger_elasticsearch_password": "unseen-4711",
+        },
+    }
+    playbook, home = tmp_path / "docker.yml", tmp_path / "home"
+    playbook.write_text(PLAYBOOK)
     environment = {"DOCKER_HOST": f"tcp://127.0.0.1:{docker.server_address[1]}"}
-    run = set_up(role, home, {f"{role}_method": "docker", **variables}, env=environment)
-    assert run.code != 0
-    assert "no space left on device" in run.error
-    assert run.error.endswith(
-        f"or set {role}_method to {'embedded' if role == 'elasticsearch' else 'native'}."
-    )
+    run = play_on(hosts, playbook, {"tracestack_home": str(home)}, env=environment)
+    errors = run.errors
+    assert set(errors) == set(hosts)
+    for role, other in (("elasticsearch", "embedded"), ("jaeger", "native")):
+        assert "no space left on device" in errors[role]
+        assert errors[role].endswith(f"or set {role}_method to {other}.")
     assert not home.exists()
-    return run
 
-
-def test_elasticsearch_is_the_tutorial_s_container(docker: Listener, tmp_path: Path) -> None:
-    run_with(docker, "elasticsearch", tmp_path / "home", {"elasticsearch_port": 9201})
-    ((name, asked),) = docker.created
-    assert name == "trace-elastic"
+    created = dict(docker.created)
+    assert len(docker.created) == len(created) == 2
+    asked = created["trace-elastic"]
     assert asked["Image"] == ELASTICSEARCH_IMAGE
     assert {"discovery.type=single-node", "ES_JAVA_OPTS=-Xms512m -Xmx512m"} <= set(asked["Env"])
     host = asked["HostConfig"]
     assert host["PortBindings"] == {"9200/tcp": [{"HostIp": "127.0.0.1", "HostPort": "9201"}]}
     assert host["Binds"] == ["trace-elastic:/usr/share/elasticsearch/data:rw"]
 
-
-def test_jaeger_s_container_has_the_same_arguments_as_the_process(
-    docker: Listener, es: Elasticsearch, tmp_path: Path
-) -> None:
-    init = run_module("es_rollover_init", server_urls=es.url, index_prefix="prod", shards=1, replicas=0)
-    assert not init.message
-    secrets = {"jaeger_elasticsearch_username": "jaeger", "jaeger_elasticsearch_password": "unseen-4711"}
-    run = run_with(docker, "jaeger", tmp_path / "home", {"elasticsearch_url": es.url, **secrets})
-    ((name, asked),) = docker.created
-    assert name == "trace-jaeger"
+    asked = created["trace-jaeger"]
     assert asked["Image"] == JAEGER_IMAGE
     assert asked["HostConfig"]["NetworkMode"] == "host"
     assert {
