@@ -31,6 +31,12 @@ from tests.support.servers import ROOT, Elasticsearch, free_port
 ROLLOVER = "playbooks/rollover.yml"
 TURN = "the play ended before it was this cluster's turn"
 AT_ONCE = {"index_lifecycle_conditions": {"max_age": "0s"}}  # each run rolls over
+SSH: dict[str, Any] = {  # to nobody, with the port of nobody
+    "ansible_connection": "ssh",
+    "ansible_host": "127.0.0.1",
+    "ansible_port": "{{ closed_port }}",
+    "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
+}
 LONG = 60  # seconds that nothing here takes
 
 
@@ -76,6 +82,7 @@ class Fleet:
             "index_lifecycle_index_prefix": prefix,
             "index_lifecycle_record_types": ["span"],
             "index_lifecycle_retries": 0,
+            **AT_ONCE,
             "ansible_connection": "local",
             "ansible_python_interpreter": str(BIN / "python"),
             **more,
@@ -87,7 +94,7 @@ class Fleet:
     def run(self, *arguments: str, **variables: Any) -> Run:
         """The scheduled playbook on all of them."""
         env = {"TRACESTACK_MAINTENANCE_RESULTS": str(self.results)}
-        return play(ROLLOVER, {**AT_ONCE, **variables}, "-i", str(self.inventory), *arguments, env=env)
+        return play(ROLLOVER, variables, "-i", str(self.inventory), *arguments, env=env)
 
     def told(self) -> dict[str, Any]:
         """What the results file says of each cluster."""
@@ -135,32 +142,46 @@ def is_look(path: str) -> bool:
         {"rollover_at_once": 1},
         {"rollover_at_once": 2},
         {"rollover_canary": "us"},
-        {"rollover_state": True},
     ],
     ids=str,
 )
 def test_each_failure_is_its_own(fleet: Fleet, mode: dict[str, Any]) -> None:
-    """A cluster that does not answer, one with a wrong variable, one whose secret is missing: the others are looked after."""
+    """A cluster that does not answer, one with a wrong variable, one whose secret is missing: the others are looked after.
+
+    One at a time: no request of one before the last of the one before it. The canary goes first, wherever it stands.
+    A host that cannot be reached makes it 4, whatever else has failed.
+    """
+    failed = {"dead", "wrong", "locked"}
+    fleet.add("eu")
     fleet.add_dead("dead")
     fleet.add_dead("wrong", index_lifecycle_lookback_unit="fortnights")
     fleet.add_dead(
         "locked", index_lifecycle_password="{{ vault_password }}", index_lifecycle_username="jaeger"
     )
-    fleet.add("eu", "us")
+    fleet.add("ap", "us")
+    if not mode:
+        fleet.add_dead("away", **SSH, closed_port=free_port())
     run = fleet.run("-f", "2", **mode)
-    assert run.code == 2, run.output
-    good = {"eu": "changed", "us": "changed"}
-    assert outcomes(run) == {"dead": "failed", "wrong": "failed", "locked": "failed", **good}
-    assert (fleet.generation("eu"), fleet.generation("us")) == (2, 2)
-    lines = table(run)
+    assert run.code == (2 if mode else 4), run.output
+    expected = {name: "failed" if name in failed else "changed" for name in fleet.hosts}
+    assert outcomes(run) == (expected if mode else {**expected, "away": "unreachable"})
+    good = ("eu", "ap", "us")
+    assert {name: fleet.generation(name) for name in good} == dict.fromkeys(good, 2)
+    lines, told = table(run), fleet.told()
     assert lines["eu"] == ["changed", "1", "0", "0", "2"]
     assert lines["dead"][-1].startswith(fleet.hosts["dead"]["elasticsearch_url"] + ": no answer (")
-    assert "index_lifecycle_lookback_unit must be one of" in fleet.told()["wrong"]["msg"]
-    assert "'vault_password' is undefined" in fleet.told()["locked"]["msg"]
-    assert {name for name, one in fleet.told().items() if one["failed"]} == {"dead", "wrong", "locked"}
-    assert [bool(one["state"]) for one in fleet.told().values()].count(True) == (
-        2 if mode.get("rollover_state") else 0
-    )
+    assert "index_lifecycle_lookback_unit must be one of" in told["wrong"]["msg"]
+    assert "'vault_password' is undefined" in told["locked"]["msg"]
+    assert {name for name, one in told.items() if one["failed"]} == set(told) - set(good)
+    assert not any(one["state"] for one in told.values())
+    if not mode:
+        assert lines["away"][1:5] == ["-", "-", "-", "-"]
+        assert "Connection refused" in told["away"]["msg"]
+    if mode.get("rollover_at_once") == 1:
+        assert fleet.asked() == ["eu", "ap", "us"]
+    if mode.get("rollover_canary"):
+        assert fleet.asked()[0] == "us"
+        assert "us" not in fleet.asked()[1:]
 
 
 def test_a_slow_cluster_holds_nobody_up(fleet: Fleet) -> None:
@@ -213,42 +234,12 @@ def test_clusters_are_looked_after_side_by_side(fleet: Fleet) -> None:
     assert sorted(waited) == ["ap", "eu", "us"]
 
 
-def test_one_at_a_time(fleet: Fleet) -> None:
-    """No request of one before the last of the one before it; a failure does not end it."""
-    fleet.add("eu")
-    fleet.add_dead("dead")
-    fleet.add("us", "ap")
-    run = fleet.run(rollover_at_once=1)
-    assert run.code == 2, run.output
-    assert fleet.asked() == ["eu", "us", "ap"]
-    assert outcomes(run) == {"eu": "changed", "dead": "failed", "us": "changed", "ap": "changed"}
-
-
-def test_the_canary_goes_first(fleet: Fleet) -> None:
-    """Wherever it stands. When it has gone well the others follow, side by side."""
-    fleet.add("eu", "us", "canary")
-    run = fleet.run(rollover_canary="canary")
-    assert run.code == 0, run.output
-    assert fleet.asked()[0] == "canary"
-    assert "canary" not in fleet.asked()[1:]
-    assert outcomes(run) == {"canary": "changed", "eu": "changed", "us": "changed"}
-
-
 @pytest.mark.parametrize(
     ("variables", "code", "outcome"),
     [
         ({}, 2, "failed"),
         ({"index_lifecycle_conditions": "daily"}, 2, "failed"),
-        (
-            {
-                "ansible_connection": "ssh",
-                "ansible_host": "127.0.0.1",
-                "ansible_port": "{{ closed_port }}",
-                "ansible_ssh_common_args": "-o StrictHostKeyChecking=no -o UserKnownHostsFile=/dev/null",
-            },
-            4,
-            "unreachable",
-        ),
+        (SSH, 4, "unreachable"),
     ],
     ids=["no answer", "wrong variable", "unreachable"],
 )
@@ -257,10 +248,7 @@ def test_nothing_is_touched_after_a_canary_that_failed(
 ) -> None:
     fleet.add("eu", "us")
     fleet.add_dead("canary", **variables, closed_port=free_port())
-    extra = {} if "index_lifecycle_conditions" in variables else AT_ONCE
-    env = {"TRACESTACK_MAINTENANCE_RESULTS": str(fleet.results)}
-    arguments = ("-i", str(fleet.inventory))
-    run = play(ROLLOVER, {**extra, "rollover_canary": "canary"}, *arguments, env=env)
+    run = fleet.run(rollover_canary="canary")
     assert run.code == code, run.output
     assert fleet.events == []
     assert outcomes(run) == {"canary": outcome, "eu": "not run", "us": "not run"}
@@ -292,39 +280,6 @@ def test_a_canary_that_is_none_of_the_clusters(fleet: Fleet, canary: str, argume
     assert "MAINTENANCE" not in run.output
 
 
-def test_a_host_that_cannot_be_reached(fleet: Fleet) -> None:
-    """4 says so, whatever else has failed."""
-    fleet.add("eu")
-    ssh = {"ansible_connection": "ssh", "ansible_host": "127.0.0.1", "ansible_port": free_port()}
-    fleet.add_dead("away", **ssh)
-    fleet.add_dead("dead")
-    run = fleet.run()
-    assert run.code == 4, run.output
-    assert outcomes(run) == {"eu": "changed", "away": "unreachable", "dead": "failed"}
-    assert table(run)["away"][1:5] == ["-", "-", "-", "-"]
-    assert "Connection refused" in fleet.told()["away"]["msg"]
-
-
-def test_the_same_cluster_twice(fleet: Fleet) -> None:
-    """By oversight: the server lets one of them roll over, and both end well."""
-    fleet.add("eu", "again", prefix="eu")
-    fleet.es.request("PUT", "/eu-jaeger-span-write/_doc/1?refresh=true", {"traceID": "1"})
-    run = fleet.run(index_lifecycle_conditions={"max_docs": 1})
-    assert run.code == 0, run.output
-    assert fleet.generation("eu") == 2
-    assert fleet.es.indices() == {"eu-jaeger-span-000001", "eu-jaeger-span-000002"}
-    assert sorted(outcomes(run).values()) == ["changed", "nothing to do"]
-
-
-def test_limit(fleet: Fleet) -> None:
-    fleet.add("eu", "us")
-    run = fleet.run("--limit", "us")
-    assert run.code == 0, run.output
-    assert fleet.asked() == ["us"]
-    assert outcomes(run) == {"us": "changed"}
-    assert set(fleet.told()) == {"us"}
-
-
 def test_check_mode_says_would(fleet: Fleet) -> None:
     """And touches nothing; what it says is what the real run then does."""
     fleet.add("eu", "us")
@@ -352,27 +307,42 @@ def test_the_results_file(fleet: Fleet) -> None:
     fleet.add("eu", **with_secret)
     fleet.add("us", index_lifecycle_index_sets=sets, **with_secret)
     fleet.add_dead("dead", **with_secret)
+    fleet.add_dead("wrong", index_lifecycle_lookback_unit="fortnights", **with_secret)
+    fleet.add_dead("locked", **{**with_secret, "index_lifecycle_password": "{{ vault_password }}"})
     run = fleet.run("-vvvv", rollover_state=True)
     assert run.code == 2, run.output
+    assert outcomes(run) == {name: "changed" if name == "eu" else "failed" for name in fleet.hosts}
+    lines = table(run)
+    assert lines["eu"] == ["changed", "1", "0", "0", "2"]
+    assert lines["dead"][-1].startswith(fleet.hosts["dead"]["elasticsearch_url"] + ": no answer (")
     text = fleet.results.read_text()
     assert secret not in text + run.output
     assert stat.S_IMODE(fleet.results.stat().st_mode) == 0o600
     told = fleet.told()
-    actions = {name: [each["action"] for each in told[name]["result"]["actions"]] for name in told}
+    actions = {
+        name: [each["action"] for each in told[name]["result"]["actions"]] for name in ("eu", "us", "dead")
+    }
     assert actions == {"eu": ["rollover"], "us": ["rollover"], "dead": []}
-    assert told["us"]["failed"]
+    assert {name for name, one in told.items() if not one["failed"]} == {"eu"}
+    assert "index_lifecycle_lookback_unit must be one of" in told["wrong"]["msg"]
+    assert "'vault_password' is undefined" in told["locked"]["msg"]
     assert told["us"]["msg"].startswith("1 of 2 index sets failed: no/span: there is no index")
     assert told["dead"]["state"] is None
+    assert {name for name, one in told.items() if one["state"]} == {"eu", "us"}
     for name in ("eu", "us"):
         known = {one["index_prefix"]: one["write_index"] for one in told[name]["state"]["index_sets"]}
         assert known[name] == f"{name}-jaeger-span-000002"
     assert "invocation" not in text
 
 
-def test_nobody_looks_unless_the_state_is_wanted(fleet: Fleet) -> None:
+def test_a_limit_holds_and_nobody_looks_unless_the_state_is_wanted(fleet: Fleet) -> None:
     """One task, as few requests as the module needs: hello, the indices with aliases, the rollover."""
-    fleet.add("eu")
-    assert fleet.run().code == 0
+    fleet.add("us", "eu")
+    run = fleet.run("--limit", "eu")
+    assert run.code == 0, run.output
+    assert fleet.asked() == ["eu"]
+    assert outcomes(run) == {"eu": "changed"}
+    assert set(fleet.told()) == {"eu"}
     plain = [request for _name, request in fleet.events]
     assert not any(is_look(request) for request in plain)
     fleet.events.clear()
@@ -385,23 +355,27 @@ def test_nobody_looks_unless_the_state_is_wanted(fleet: Fleet) -> None:
     assert [request.replace("000003", "000002") for _name, request in fleet.events] == plain
 
 
-def test_a_problem_is_told(fleet: Fleet) -> None:
-    fleet.add("eu")
-    assert fleet.run().code == 0
-    fleet.es.request("PUT", "/eu-jaeger-span-000001/_settings", {"index.blocks.read_only_allow_delete": True})
-    run = fleet.run(index_lifecycle_conditions={"max_age": "9d"}, rollover_state=True)
-    assert run.code == 0, run.output
-    assert table(run)["eu"][0] == "nothing to do"
-    assert "eu-jaeger-span-000001 is blocked (read_only_allow_delete)" in table(run)["eu"][-1]
-
-
-def test_results_that_cannot_be_written_are_a_warning(fleet: Fleet) -> None:
-    fleet.add("eu")
+def test_a_run_says_what_is_unusual(fleet: Fleet) -> None:
+    """And ends well: the same cluster twice, by oversight, of which the server lets one roll over; a blocked index; no folder."""
+    fleet.add("eu", "again", prefix="eu", index_lifecycle_conditions={"max_docs": 1})
+    fleet.es.request("PUT", "/eu-jaeger-span-write/_doc/1?refresh=true", {"traceID": "1"})
+    fleet.add("blocked", index_lifecycle_conditions={"max_age": "9d"})
+    before = {"index_prefix": "blocked", "record_types": ["span"], "conditions": {"max_age": "0s"}}
+    assert run_module("es_rollover", server_urls=fleet.es.url, **before).changed
+    blocks = {"index.blocks.read_only_allow_delete": True}
+    fleet.es.request("PUT", "/blocked-jaeger-span-000001/_settings", blocks)
     fleet.results = fleet.results.parent / "missing" / "results.json"
-    run = fleet.run()
+    run = fleet.run(rollover_state=True)
     assert run.code == 0, run.output
-    assert "[WARNING]: the results of the maintenance could not be written: " in run.output
+    assert fleet.es.indices() == {
+        f"{prefix}-jaeger-span-00000{number}" for prefix in ("eu", "blocked") for number in (1, 2)
+    }
     assert fleet.generation("eu") == 2
+    lines = table(run)
+    assert sorted((lines["eu"][0], lines["again"][0])) == ["changed", "nothing to do"]
+    assert lines["blocked"][0] == "nothing to do"
+    assert "blocked-jaeger-span-000001 is blocked (read_only_allow_delete)" in lines["blocked"][-1]
+    assert "[WARNING]: the results of the maintenance could not be written: " in run.output
 
 
 def test_a_run_that_is_ended_leaves_what_it_knows(fleet: Fleet) -> None:
