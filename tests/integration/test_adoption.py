@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_faults import failures
+from tests.integration.test_faults import try_all
 from tests.support.modules import Answer, check_module, run_module, start_module
 from tests.support.proxy import LOST_ANSWER, LOST_REQUEST, UNAVAILABLE, Fault, nth, proxy
 from tests.support.servers import Elasticsearch, wait_for
@@ -182,15 +182,15 @@ class Source:
         assert count(self.es, read) == self.documents + 10
 
 
-def troubled(es: Elasticsearch, steps: Iterable[str], trouble: Callable[[Source], None]) -> list[str]:
-    """The steps at which this trouble ends badly, each tried with a source of its own."""
+def trouble_at(es: Elasticsearch, steps: Iterable[str], trouble: Callable[[Source], None]) -> None:
+    """Let this trouble come at each of these steps, each time with a source of its own."""
 
     def one(source: Source) -> None:
         source.write(range(source.documents))
         trouble(source)
         source.check()
 
-    return failures({step: functools.partial(one, Source(es, f"at-{step}", step)) for step in steps})
+    try_all({step: functools.partial(one, Source(es, f"at-{step}", step)) for step in steps})
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
@@ -201,7 +201,7 @@ def test_one_fault_does_not_matter(es: Elasticsearch, fault: dict[str, Fault]) -
         assert flawed.faults
         assert not done.message
 
-    assert troubled(es, STEPS, trouble) == []
+    trouble_at(es, STEPS, trouble)
 
 
 def test_a_run_that_is_killed_is_finished_by_the_next(es: Elasticsearch) -> None:
@@ -215,7 +215,7 @@ def test_a_run_that_is_killed_is_finished_by_the_next(es: Elasticsearch) -> None
             assert run.wait() is None
         assert not source.adopt().message
 
-    assert troubled(es, STEPS, trouble) == []
+    trouble_at(es, STEPS, trouble)
 
 
 @pytest.mark.every_server("the answers about a document in a bulk request differ")
@@ -295,7 +295,7 @@ def test_a_swap_of_another_run_in_between_does_not_matter(es: Elasticsearch) -> 
         assert not done.message
 
     steps = ("stats", "search", "bulk", "block", "count", "settings", "swap")
-    assert troubled(es, steps, trouble) == []
+    trouble_at(es, steps, trouble)
 
 
 @pytest.mark.every_server("the server sets a block by an alias")
