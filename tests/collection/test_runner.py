@@ -74,6 +74,24 @@ def test_a_pytest_stage_counts_its_tests(
     assert (result.passed, result.failed, result.skipped) == counts
 
 
+def test_a_load_group_stays_on_one_worker(tmp_path: Path) -> None:
+    """pytest-xdist writes a group where pytest 9.2 no longer reads it: each test went to whatever worker was free."""
+    (tmp_path / "test_seed.py").write_text(
+        "import os, pathlib, pytest, time\n"
+        "@pytest.mark.xdist_group('one')\n"
+        "@pytest.mark.parametrize('number', range(4))\n"
+        "def test_a(number):\n"
+        "    time.sleep(0.1)\n"
+        f"    pathlib.Path({str(tmp_path)!r}, f'worker-{{os.getpid()}}').touch()\n"
+        "@pytest.mark.parametrize('number', range(4))\n"
+        "def test_b(number): time.sleep(0.1)\n"
+    )
+    command = ["pytest", "-c/dev/null", f"--rootdir={tmp_path}", "-n2", "--dist=loadgroup", str(tmp_path)]
+    done = subprocess.run([sys.executable, "-m", *command], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+    assert len(list(tmp_path.glob("worker-*"))) == 1
+
+
 def test_what_hangs_is_stopped(runner: ModuleType) -> None:
     result = runner.run(runner.Stage("seed", "sleep 60", seconds=0.2))
     assert result.failed == 1
