@@ -20,7 +20,7 @@ import yaml
 
 from tests.support.machine import PYTHON, Machine, machine
 from tests.support.modules import run_module
-from tests.support.playbooks import Run
+from tests.support.playbooks import Run, files
 from tests.support.proxy import proxy
 from tests.support.servers import ROOT, Elasticsearch, wait_for
 
@@ -253,6 +253,12 @@ def test_a_wrong_variable_changes_nothing() -> None:
     with machine() as plain:
         plain("useradd", "--create-home", TRACY)
         host = Host(plain)
+        places = (HOME, "/opt/jaeger-es-maintenance", "/etc/jaeger-es-maintenance")
+
+        def made() -> dict[str, tuple[bool, set[str]]]:
+            return {path: (plain.path(path).exists(), files(plain.path(path))) for path in places}
+
+        before = made()  # what this machine has, that one has, too
         run = host.schedule_on({name: variables for name, (variables, _sentences) in cases.items()}, "-vvvv")
         errors = run.refusals()
         missing = [
@@ -265,8 +271,7 @@ def test_a_wrong_variable_changes_nothing() -> None:
         assert errors["no-root"].startswith(cases["no-root"][1][0])
         assert SECRET not in run.output
         assert host.schedules() == []
-        made = [HOME, "/opt/jaeger-es-maintenance", "/etc/jaeger-es-maintenance"]
-        assert not [path for path in made if plain.path(path).exists()]
+        assert made() == before
 
 
 def test_cron_runs_it_and_needs_nothing_of_the_checkout(host: Host, sets: Elasticsearch) -> None:
