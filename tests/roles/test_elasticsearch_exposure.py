@@ -331,10 +331,10 @@ def test_what_is_refused_at_once(exposure: Exposure, tmp_path: Path) -> None:
             ),
         }
         cases = {**wrong_settings, **host, **tunnel}
-        run = exposure.run({name: variables for name, (variables, _) in cases.items()}, "-vvvv")
+        run = exposure.run({name: variables for name, (variables, _sentence) in cases.items()}, "-vvvv")
     said = run.refusals()
     said["lan"] = re.sub(r"(?<=address on )\S+(?=, its way)", "eth0", said["lan"])
-    assert said == {name: sentence for name, (_, sentence) in cases.items()}
+    assert said == {name: sentence for name, (_variables, sentence) in cases.items()}
     assert "pw-4711" not in run.output
     assert "wrong-4711" not in run.output
     assert exposure.homes() == set()

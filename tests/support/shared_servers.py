@@ -10,11 +10,11 @@ variable, a server starts for the block and ends with it.
 from __future__ import annotations
 
 import fcntl
-import itertools
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TextIO
 
 from tests.support.servers import RELEASE, Elasticsearch, elasticsearch, memory_folder, start_elasticsearch
 
@@ -31,18 +31,29 @@ def shared_server(release: str = RELEASE) -> Iterator[Elasticsearch]:
         with memory_folder() as folder, elasticsearch(folder, clock=True, release=release) as own:
             yield own
         return
-    for number in itertools.count(1):
-        folder = Path(run, f"{release}-{number}")
+    folder, lock = _borrowed(Path(run), release)
+    try:
+        server = _running(folder, release) or _started(folder, release)
+        server.reset()
+        yield server
+    finally:
+        lock.close()
+
+
+def _borrowed(run: Path, release: str) -> tuple[Path, TextIO]:
+    """The folder of a server that nobody else has, and the file whose lock says so until it is closed."""
+    number = 0
+    while True:
+        number += 1
+        folder = run / f"{release}-{number}"
         folder.mkdir(exist_ok=True)
-        with (folder / "borrowed").open("w") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                continue
-            server = _running(folder, release) or _started(folder, release)
-            server.reset()
-            yield server
-            return
+        lock = (folder / "borrowed").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.close()
+        else:
+            return folder, lock
 
 
 def _running(folder: Path, release: str) -> Elasticsearch | None:
