@@ -174,12 +174,13 @@ def test_the_stages_that_are_asked_for_run(
 def test_shared_servers_end_with_the_run(root: Path, killed: bool) -> None:
     """A program that sleeps stands for a server."""
     script = (
-        "import os, runpy, sys\n"
-        f"with runpy.run_path({str(root / 'bin/test')!r})['shared_servers']():\n"
+        "import os, sys\n"
+        "from tests.support.shared_servers import shared_servers\n"
+        "with shared_servers():\n"
         f"    print(os.environ[{VARIABLE!r}], flush=True)\n"
         "    sys.stdin.read()\n"
     )
-    command, plain = [sys.executable, "-B", "-c", script], {**os.environ}
+    command, plain = [sys.executable, "-c", script], {**os.environ, "PYTHONPATH": str(root)}
     plain.pop(VARIABLE, None)
     with subprocess.Popen(
         command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=plain

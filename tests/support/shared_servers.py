@@ -2,9 +2,9 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Servers that the stages of one run share, so that one of a kind starts for those that run at one time, not for each stage.
 
-bin/test names a folder in TRACESTACK_TEST_RUN and locks the file alive in it. A test process borrows a server of a kind that nobody
-else has now, wiped; if there is none, it starts one, which goes on until that lock is released, however bin/test ends. Without the
-variable, a server starts for the block and ends with it.
+bin/test runs its stages in shared_servers(), which names a folder in TRACESTACK_TEST_RUN and locks the file alive in it. A test process
+borrows a server of a kind that nobody else has now, wiped; if there is none, it starts one, which goes on until that lock is released,
+however bin/test ends. Without the variable, a server starts for the block and ends with it.
 """
 
 from __future__ import annotations
@@ -12,15 +12,40 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TextIO
 
-from tests.support.servers import RELEASE, Elasticsearch, elasticsearch, memory_folder, start_elasticsearch
+from tests.support.servers import (
+    RELEASE,
+    Elasticsearch,
+    elasticsearch,
+    memory_folder,
+    start_elasticsearch,
+    wait_for,
+)
 
 VARIABLE = "TRACESTACK_TEST_RUN"
 # Runs a server until the lock on the file alive is free, and removes the server's folder.
 KEEPER = 'alive=$1 folder=$2; shift 2; "$@" & flock "$alive" kill $!; wait; rm -rf "$folder"'
+
+
+@contextmanager
+def shared_servers() -> Iterator[None]:
+    """Let what this process starts share servers, which end with the block, or with this process."""
+    if VARIABLE in os.environ:  # a run within a run
+        yield
+        return
+    with memory_folder() as run:
+        with (run / "alive").open("w") as alive:
+            fcntl.flock(alive, fcntl.LOCK_EX)
+            os.environ[VARIABLE] = str(run)
+            try:
+                yield
+            finally:
+                del os.environ[VARIABLE]
+        with suppress(AssertionError):  # one that does not end is not the run's failure
+            wait_for(lambda: not any(run.glob("*/url")), 30)
 
 
 @contextmanager
