@@ -13,7 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import venv
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -64,11 +64,16 @@ class Runner:
         return finished([str(self.python), *arguments], environment(env))
 
     def start(
-        self, job: Path, env: Mapping[str, str] | None = None, *, now: bool = True
+        self,
+        job: Path,
+        env: Mapping[str, str] | None = None,
+        *,
+        now: bool = True,
+        launcher: Sequence[str] = (),
     ) -> subprocess.Popen[str]:
-        """Start it."""
+        """Start it. launcher is a command that runs the command after it."""
         return subprocess.Popen(
-            self.command(job, now=now),
+            [*launcher, *self.command(job, now=now)],
             env=environment(env),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,

@@ -22,13 +22,9 @@ from jaeger_es_maintenance import begin
 
 GRACE = 30.0  # seconds between SIGTERM and SIGKILL
 ALARM = 15  # the same after that, for a child whose parent is gone
-# As in a shell's background, where SIGINT is ignored: a signal that was ignored before stays so. One that is blocked would come all the
-# same. SIGTERM is always heeded: it is how a run that takes too long is ended.
-_ENDING = tuple(
-    number
-    for number in (signal.SIGTERM, signal.SIGINT)
-    if number == signal.SIGTERM or signal.getsignal(number) != signal.SIG_IGN
-)
+# Where SIGINT is ignored, as in a shell's background, it stays ignored: blocked, it would come all the same.
+_BY_HAND = () if signal.getsignal(signal.SIGINT) == signal.SIG_IGN else (signal.SIGINT,)
+_ENDING = (signal.SIGTERM, *_BY_HAND)
 _AWAITED = (*_ENDING, signal.SIGCHLD)
 _OUTPUT_AT_MOST = 64 * 1024 * 1024
 

@@ -17,8 +17,7 @@ from typing import Any
 import pytest
 from jaeger_es_maintenance.lock import Lock, LockError
 
-from tests.support.drop_in import finished
-from tests.support.scheduled import NOTHING_TO_DO, Runner, environment
+from tests.support.scheduled import NOTHING_TO_DO, Runner
 from tests.support.servers import wait_for
 
 WAITING = 'echo $$ > {folder}/child; trap "exit 3" TERM; while :; do sleep 0.05; done'
@@ -164,14 +163,7 @@ def test_the_group_of_the_child_ends_with_it(runner: Runner) -> None:
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_signal_while_the_child_works(runner: Runner, number: signal.Signals) -> None:
     """As Ctrl-C and as a supervisor does it, also from a shell whose background this test runs in."""
-    job = waiting(runner)
-    process = subprocess.Popen(
-        ["env", "--default-signal=INT", *runner.command(job)],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    process = runner.start(waiting(runner), launcher=["env", "--default-signal=INT"])
     child = child_of(runner)
     process.send_signal(number)
     code, stdout, stderr = ended(process)
@@ -182,14 +174,8 @@ def test_a_signal_while_the_child_works(runner: Runner, number: signal.Signals) 
 
 def test_a_signal_that_was_ignored_before(runner: Runner) -> None:
     """As Ctrl-C is in a shell's background: the run goes on."""
-    process = subprocess.Popen(
-        ["env", "--ignore-signal=INT", *runner.command(runner.playbook(f"kill -INT $PPID; {NOTHING_TO_DO}"))],
-        env=environment(),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert ended(process)[0] == 0
+    job = runner.playbook(f"kill -INT $PPID; {NOTHING_TO_DO}")
+    assert ended(runner.start(job, launcher=["env", "--ignore-signal=INT"]))[0] == 0
 
 
 def test_a_signal_in_the_delay(runner: Runner) -> None:
@@ -283,7 +269,7 @@ def test_what_a_child_without_results_leaves(runner: Runner, script: str, said: 
 def test_what_the_child_inherits(runner: Runner) -> None:
     """Its input is empty, and of files it has those of its own and the lock."""
     script = "import os, sys; print(repr(sys.stdin.read()), os.listdir('/proc/self/fd')); sys.exit(9)"
-    command = ["/usr/bin/env", str(runner.python), "-c", script]  # a shell would forget what is blocked
+    command = ["/usr/bin/env", str(runner.python), "-c", script]
     told = runner.folder / "told"
     wrapped = ["sh", "-c", 'exec "$@" > "$0"', str(told), *command]
     assert runner.run(runner.job(playbook={"command": wrapped}, lock=f"{runner.folder}/lock")).returncode == 1
@@ -291,16 +277,17 @@ def test_what_the_child_inherits(runner: Runner) -> None:
     assert told.read_text().count("', '") == 4  # three, the lock, and the folder that is read
 
 
-@pytest.mark.parametrize("ignored", ["", "ALRM HUP INT TERM XFSZ"], ids=["as here", "ignored"])
-def test_what_was_ignored_before_stays_ignored(runner: Runner, ignored: str) -> None:
+@pytest.mark.parametrize(
+    "launcher", [[], ["env", "--ignore-signal=ALRM,HUP,INT,TERM,XFSZ"]], ids=["as here", "ignored"]
+)
+def test_what_was_ignored_before_stays_ignored(runner: Runner, launcher: list[str]) -> None:
     """But for what ends a run (SIGALRM, SIGTERM) and what Python ignores (SIGPIPE, SIGXFSZ)."""
     told = runner.folder / "told"
     job = runner.job(playbook={"command": ["cp", "/proc/self/status", str(told)]})
-    trap = f'trap "" {ignored}; exec "$@"' if ignored else 'exec "$@"'
-    done = finished(["sh", "-c", trap, "sh", *runner.command(job)], environment())
-    assert done.returncode == 1, done.stderr  # it leaves no results
+    code, _stdout, stderr = ended(runner.start(job, launcher=launcher))
+    assert code == 1, stderr  # it leaves no results
     before = masks(Path("/proc/self/status").read_text())["SigIgn"]
-    before |= bit(signal.SIGHUP, signal.SIGINT) if ignored else 0
+    before |= bit(signal.SIGHUP, signal.SIGINT) if launcher else 0
     expected = before & ~bit(signal.SIGALRM, signal.SIGTERM, signal.SIGPIPE, signal.SIGXFSZ)
     assert masks(told.read_text()) == {"SigBlk": 0, "SigIgn": expected}
 
