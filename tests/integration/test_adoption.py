@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from tests.integration.test_faults import try_all
+from tests.support.corners import try_all
 from tests.support.modules import Answer, check_module, run_module, start_module
 from tests.support.proxy import LOST_ANSWER, LOST_REQUEST, UNAVAILABLE, Fault, nth, proxy
 from tests.support.servers import Elasticsearch, wait_for

@@ -5,13 +5,12 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.support.corners import Corner, build
+from tests.support.corners import Corner, build, try_all
 from tests.support.modules import Answer, check_module, run_module
 from tests.support.proxy import (
     LOST_ANSWER,
@@ -48,22 +47,6 @@ def numbers(es: Elasticsearch, prefix: str = "prod") -> tuple[list[int], list[in
     readable = sorted(int(index[-6:]) for alias, index in es.aliases() if alias == f"{base}-read")
     (written,) = [int(index[-6:]) for alias, index in es.aliases() if alias == f"{base}-write"]
     return stored, readable, written
-
-
-def try_all(cases: Mapping[str, Callable[[], None]]) -> None:
-    """Try some at the same time, as each waits now and then; the failure has each that fails, with its reason."""
-
-    def failure(case: Callable[[], None]) -> str:
-        try:
-            case()
-        except AssertionError as failed:
-            return str(failed)[:600] or repr(failed)
-        return ""
-
-    with ThreadPoolExecutor(4) as pool:
-        found = zip(cases, pool.map(failure, cases.values()), strict=True)
-        wrong = [f"{name}: {what}" for name, what in found if what]
-    assert not wrong, "\n".join(wrong)
 
 
 def roll(url: str, **options: Any) -> Answer:

@@ -177,3 +177,19 @@ def difference(expected: Mapping[str, Any], found: Mapping[str, Any], where: str
         elif one != other:
             lines.append(f"{where}/{key}: {other} in place of {one}")
     return lines
+
+
+def try_all(cases: Mapping[str, Callable[[], None]]) -> None:
+    """Try some at the same time, as each waits now and then; the failure has each that fails, with its reason."""
+
+    def failure(case: Callable[[], None]) -> str:
+        try:
+            case()
+        except AssertionError as failed:
+            return str(failed)[:600] or repr(failed)
+        return ""
+
+    with ThreadPoolExecutor(4) as pool:
+        found = zip(cases, pool.map(failure, cases.values()), strict=True)
+        wrong = [f"{name}: {what}" for name, what in found if what]
+    assert not wrong, "\n".join(wrong)
