@@ -185,11 +185,6 @@ def machines(tmp_path: Path, path: dict[str, str]) -> Machines:
     return Machines(tmp_path, path)
 
 
-def changed(run: Run) -> dict[str, int]:
-    """How much was changed on each host."""
-    return {name: counts["changed"] for name, counts in run.recap.items()}
-
-
 def test_a_profile_becomes_what_is_wanted_and_stays_so(machines: Machines) -> None:
     """The recorded deletion says `Failed to delete cluster` and has deleted it. A start that failed is repaired by the next run."""
     home = str(machines.folder / "minikube home")
@@ -207,7 +202,7 @@ def test_a_profile_becomes_what_is_wanted_and_stays_so(machines: Machines) -> No
             "from here. It says: failed to pull image registry.k8s.io/kube-apiserver:v1.28.15"
         )
     }
-    counts = changed(run)
+    counts = run.changed
     assert {name: counts[name] for name in ("stopped", "kubelet-stopped", "delete")} == {
         "stopped": 1,
         "kubelet-stopped": 1,
@@ -230,7 +225,7 @@ def test_a_profile_becomes_what_is_wanted_and_stays_so(machines: Machines) -> No
     machines["new"].variables["minikube_driver"] = "native"  # the driver's other name
     run = machines.run("new", "no images", "delete")
     assert run.code == 0, run.output
-    assert changed(run) == {"new": 0, "no images": 1, "delete": 0}
+    assert run.changed == {"new": 0, "no images": 1, "delete": 0}
     assert machines["no images"].state == "running"
     commands = machines.take_commands()
     assert commands["new"] == COMPARED
@@ -464,7 +459,7 @@ def test_absent_without_a_minikube(machines: Machines) -> None:
                 )
     run = machines.run()
     assert run.errors == sentences
-    assert changed(run) == dict.fromkeys(machines.hosts, 0)
+    assert run.changed == dict.fromkeys(machines.hosts, 0)
 
 
 class Release(BaseHTTPRequestHandler):
@@ -539,7 +534,7 @@ def test_check_mode(machines: Machines, release: Releases) -> None:
     before = machines.states()
     run = machines.run(arguments=("--check", "--diff"))
     assert run.code == 0, run.output
-    counts = changed(run)
+    counts = run.changed
     assert counts.pop("fetch") > 0
     assert counts == {"absent": 1, "stopped": 1, "running": 0, "delete": 1, "nothing to delete": 0}
     assert machines.states() == before
@@ -604,7 +599,7 @@ def test_programs_are_fetched_where_the_right_ones_are_not(machines: Machines, r
     release.requests.clear()
     run = machines.run("nothing", "found")
     assert run.code == 0, run.output
-    assert changed(run) == {"nothing": 0, "found": 0}
+    assert run.changed == {"nothing": 0, "found": 0}
     assert not {"minikube", "kubectl"} & set(release.requests["nothing"] + release.requests["found"])
 
 

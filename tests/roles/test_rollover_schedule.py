@@ -287,7 +287,7 @@ def test_cron_runs_it_and_needs_nothing_of_the_checkout(host: Host, sets: Elasti
     assert host.schedules() == []
     assert not host.machine.path(HOME).exists()
     done = went_well(host.schedule_on(both, "--diff", "-vvvv", folder=folder))
-    assert all(counts["changed"] for counts in done.recap.values()), done.output
+    assert all(done.changed.values()), done.output
     went_well(host.schedule_on(both, folder=folder), changed=False)
     went_well(host.schedule("--check", "--diff", folder=folder, **always), changed=False)
     for run in (foretold, done):
@@ -341,14 +341,14 @@ def test_other_schedules_of_the_machine(host: Host, sets: Elasticsearch) -> None
         ),
         "unreadable": f"the user {USER} cannot read /root/password, or it is not there: the job would fail.",
     }
-    changed = {name: counts["changed"] for name, counts in run.recap.items()}
+    changed = run.changed
     assert (changed[HOST], changed["prod_eu"]) == (0, 0), run.output
     assert changed["prod.eu"] > 0, run.output
     assert host.schedules() == [*CRON, f"{CRON[0]}-2"]
 
     gone = {name: {**hosts[name], "state": "absent"} for name in ("prod.eu", "unreadable", "job-file")}
     run = host.schedule_on({**gone, TRACY: {**hosts[HOST], "state": "absent"}})
-    assert all(counts["changed"] for counts in went_well(run).recap.values()), run.output
+    assert all(went_well(run).changed.values()), run.output
     assert host.schedules() == CRON
     assert "jaeger" not in host.machine.run("crontab", "-l", "-u", TRACY).stdout
     assert host.machine("find", f"/home/{TRACY}", "-path", "*jaeger*", "-type", "f").split() == [TRACY_LOG]

@@ -68,6 +68,11 @@ class Run:
             for host, counts in found
         }
 
+    @property
+    def changed(self) -> dict[str, int]:
+        """How many tasks changed something, by host."""
+        return {host: counts["changed"] for host, counts in self.recap.items()}
+
     def refusals(self) -> dict[str, str]:
         """The sentence by which each host was refused, where all were: each failed once, and nothing was changed on any."""
         wrong = {
