@@ -35,13 +35,13 @@ def test_a_wrong_setting_changes_nothing(tmp_path: Path) -> None:
     process: dict[str, tuple[dict[str, Any], str]] = {
         "method": (
             {"traced_api_method": "systemd"},
-            ("value of traced_api_method must be one of: process, kubernetes, got: systemd"),
+            "value of traced_api_method must be one of: process, kubernetes, got: systemd",
         ),
         "type": (
             {"traced_api_type": "udp"},
-            ("value of traced_api_type must be one of: http, stdout, none, got: udp"),
+            "value of traced_api_type must be one of: http, stdout, none, got: udp",
         ),
-        "port": ({"traced_api_port": 0}, ("traced_api_port is 0: it must be a number from 1 to 65535.")),
+        "port": ({"traced_api_port": 0}, "traced_api_port is 0: it must be a number from 1 to 65535."),
         "metrics port": (
             {"traced_api_metrics_port": 8000},
             (
@@ -51,7 +51,7 @@ def test_a_wrong_setting_changes_nothing(tmp_path: Path) -> None:
         ),
         "workers": (
             {"traced_api_workers": 0},
-            ("traced_api_workers is 0: it must be a number from 1 to 64."),
+            "traced_api_workers is 0: it must be a number from 1 to 64.",
         ),
         "Jaeger's address": (
             {"traced_api_jaeger": "http://127.0.0.1:4318"},
@@ -79,7 +79,7 @@ def test_a_wrong_setting_changes_nothing(tmp_path: Path) -> None:
     kubernetes: dict[str, tuple[dict[str, Any], str]] = {
         "delivery": (
             {"traced_api_image_delivery": "scp"},
-            ("value of traced_api_image_delivery must be one of: none, minikube, registry, got: scp"),
+            "value of traced_api_image_delivery must be one of: none, minikube, registry, got: scp",
         ),
         "no registry": (
             {"traced_api_image_delivery": "registry"},
@@ -104,7 +104,7 @@ def test_a_wrong_setting_changes_nothing(tmp_path: Path) -> None:
         ),
         "no password": (
             {**REGISTRY, "traced_api_registry_username": "deploy"},
-            ("Set both traced_api_registry_username and traced_api_registry_password, or neither."),
+            "Set both traced_api_registry_username and traced_api_registry_password, or neither.",
         ),
         "a tag": (
             {**REGISTRY, "traced_api_image": "traced-api:1.0"},
@@ -121,9 +121,9 @@ def test_a_wrong_setting_changes_nothing(tmp_path: Path) -> None:
         ),
         "no Dockerfile": (
             {**REGISTRY, "traced_api_image_context": "/no/such/folder"},
-            ("traced_api_image_context is '/no/such/folder': that folder has no Dockerfile."),
+            "traced_api_image_context is '/no/such/folder': that folder has no Dockerfile.",
         ),
-        "replicas": ({"traced_api_replicas": 0}, ("traced_api_replicas is 0: it must be 1 or more.")),
+        "replicas": ({"traced_api_replicas": 0}, "traced_api_replicas is 0: it must be 1 or more."),
         "node port": (
             {"traced_api_node_port": 65536},
             (
@@ -133,7 +133,7 @@ def test_a_wrong_setting_changes_nothing(tmp_path: Path) -> None:
         ),
         "drain": (
             {"traced_api_drain_seconds": -1},
-            ("traced_api_drain_seconds is -1: it must be 0 or more."),
+            "traced_api_drain_seconds is -1: it must be 0 or more.",
         ),
     }
     cluster = {"traced_api_method": "kubernetes", "kubernetes_kubeconfig": str(tmp_path / "kubeconfig")}
