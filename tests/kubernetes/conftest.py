@@ -5,15 +5,15 @@
 from __future__ import annotations
 
 import os
+import tempfile
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.docker import docker
-from tests.support.image import MAINTENANCE, base_image, builder, saved
+from tests.support.cluster_images import MAINTENANCE
 from tests.support.kubernetes import Cluster
 from tests.support.kubernetes import cluster as running_cluster
 from tests.support.servers import ROOT, Elasticsearch
@@ -22,40 +22,50 @@ from tests.support.warm_python import warm_python
 
 
 @pytest.fixture(scope="session", autouse=True)
-def python_is_warm() -> Iterator[None]:
-    """Plays run their modules without reading Python's library and the client of Kubernetes each time."""
-    with warm_python():
-        yield
+def plays() -> Iterator[None]:
+    """Plays run their modules without reading Python's library and the client of Kubernetes each time.
+
+    The file in which they keep the kinds of the cluster is not that of another worker's plays.
+    """
+    with tempfile.TemporaryDirectory(prefix="kinds-") as folder, pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", folder)
+        with warm_python():
+            yield
 
 
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
-    """A real cluster: one of our own, or the one that TRACESTACK_TEST_CLUSTER names."""
+    """A real cluster: one of our own, for all workers, or the one that TRACESTACK_TEST_CLUSTER names."""
     with running_cluster() as running:
         yield running
 
 
 @pytest.fixture
-def namespace(cluster: Cluster) -> Iterator[str]:
+def new_namespace(cluster: Cluster) -> Iterator[Callable[[], str]]:
+    """Makes a fresh namespace. Its name begins with test-, by which others know what is not theirs."""
+    made = []
+
+    def make() -> str:
+        made.append(f"test-{uuid.uuid4().hex[:8]}")
+        cluster.kubectl("create", "namespace", made[-1])
+        return made[-1]
+
+    yield make
+    if made:
+        cluster.kubectl("delete", "namespace", *made, "--wait=false")
+
+
+@pytest.fixture
+def namespace(new_namespace: Callable[[], str]) -> str:
     """A fresh namespace."""
-    name = f"test-{uuid.uuid4().hex[:8]}"
-    cluster.kubectl("create", "namespace", name)
-    yield name
-    cluster.kubectl("delete", "namespace", name, "--wait=false")
+    return new_namespace()
 
 
 @pytest.fixture(scope="session")
-def maintenance_image(cluster: Cluster, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The maintenance image, built by Docker and loaded into the node."""
-    name = "tracestack-test/maintenance:1"  # a tag that is not latest: the node does not ask a registry
-    folder = tmp_path_factory.mktemp("image")
-    with docker() as daemon:
-        base = base_image(daemon)
-        built = builder(daemon, base, folder, MAINTENANCE).build("maintenance")
-        daemon("tag", built, name)
-        cluster.load(saved(daemon, name, folder / "image.tar"))
-        daemon("rmi", "--force", built, name, base)
-    return name
+def maintenance_image(cluster: Cluster) -> str:
+    """The maintenance image; the node has it."""
+    cluster.images("maintenance")
+    return MAINTENANCE
 
 
 @pytest.fixture(scope="session")
@@ -95,5 +105,11 @@ def shared_manifests() -> Path:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests that start a cluster of their own come first: one at a time, and ours runs to the end."""
-    items.sort(key=lambda item: "cluster" in getattr(item, "fixturenames", ()))
+    """First what needs no cluster, while another worker starts it; then the longest test; at last the one that ends the cluster."""
+    items.sort(key=_turn)
+
+
+def _turn(item: pytest.Item) -> int:
+    if "cluster" not in getattr(item, "fixturenames", ()):
+        return 0
+    return {"test_molecule.py": 1, "test_cluster_end.py": 3}.get(item.path.name, 2)

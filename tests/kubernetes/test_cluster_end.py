@@ -1,46 +1,35 @@
 # SPDX-FileCopyrightText: 2026 tracestack contributors
 # SPDX-License-Identifier: GPL-3.0-or-later
-"""The test cluster leaves nothing behind: not when it is stopped, and not when the test process is killed."""
+"""The test cluster's last hour: a loss of power, the death of the test process, and an end that leaves nothing behind."""
 
 from __future__ import annotations
 
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.kubernetes.test_cluster import is_ready, reads, serve
+from tests.kubernetes.test_traced_api import Api
 from tests.support.kubernetes import CGROUPS, FIXED, WIRE, Cluster
 from tests.support.kubernetes_parts import CGROUP
 from tests.support.servers import ROOT, wait_for
 
+FOLDER = Cluster().folder
 # A test process of its own, to be killed.
-UP = """
+RESTART = """
 import sys, time
 from pathlib import Path
 from tests.support.kubernetes import Cluster
-Cluster(Path(sys.argv[1])).start(tied=True)
+Cluster(Path(sys.argv[1])).restart_node()
 print("up", flush=True)
 time.sleep(600)
 """
 
 
-@pytest.fixture
-def stopped(tmp_path: Path) -> Iterator[Cluster]:
-    """A cluster that was not started yet."""
-    if "TRACESTACK_TEST_CLUSTER" in os.environ:
-        pytest.skip(
-            "This test starts a cluster, and TRACESTACK_TEST_CLUSTER names one that runs: one at a time."
-        )
-    mine = Cluster(tmp_path / "run")
-    mine.stop()  # what another that was killed has left is not ours to be judged by
-    yield mine
-    mine.stop()
-
-
-def processes(folder: Path) -> list[str]:
+def processes() -> list[str]:
     """The command lines that name a file of this cluster, and those in its cgroups."""
     found = []
     for each in Path("/proc").glob("[0-9]*"):
@@ -49,20 +38,20 @@ def processes(folder: Path) -> list[str]:
             cgroup = (each / "cgroup").read_text()
         except OSError:
             continue  # it has ended
-        if bytes(folder) in command or f"/{CGROUP}/" in cgroup:
+        if bytes(FOLDER) in command or f"/{CGROUP}/" in cgroup:
             found.append(command.decode(errors="replace"))
     return found
 
 
-def network_and_mounts(folder: Path) -> list[str]:
+def network_and_mounts() -> list[str]:
     """What is left of these."""
-    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
+    mounts = [line for line in Path("/proc/mounts").read_text().splitlines() if str(FOLDER) in line]
     return mounts + [str(each) for each in Path("/sys/class/net").glob(f"{WIRE}*")]
 
 
-def files(folder: Path) -> list[str]:
-    """The folders of a cluster that are there now, its cgroups too."""
-    places = [folder, *map(Path, FIXED), *CGROUPS.glob(f"*/{CGROUP}"), *CGROUPS.glob(CGROUP)]
+def files() -> list[str]:
+    """The folders of a cluster that are there now outside of its own, its cgroups too."""
+    places = [*map(Path, FIXED), *CGROUPS.glob(f"*/{CGROUP}"), *CGROUPS.glob(CGROUP)]
     return [str(place) for place in places if place.exists()]
 
 
@@ -73,22 +62,51 @@ def rules() -> str:
     return Path("/proc/sys/net/ipv4/ip_forward").read_text() + "\n".join(kept)
 
 
-def test_nothing_is_left(stopped: Cluster) -> None:
-    folder = stopped.folder
-    before = (files(folder), network_and_mounts(folder), rules())
-    command = [sys.executable, "-c", UP, str(folder)]
+# Read as this file is, and so before any worker runs a test: a cluster may start at any time from then on.
+BEFORE = (set(files()), rules())
+
+
+@pytest.mark.skipif(
+    "TRACESTACK_TEST_CLUSTER" in os.environ,
+    reason="others use this cluster: it is neither restarted nor ended",
+)
+def test_a_loss_of_power_the_death_of_its_process_and_the_end(cluster: Cluster) -> None:
+    """What ran comes back. What is tied to a process ends with it, and a new cluster starts over what that has left."""
+    cluster.wait_for_the_others()
+    api = Api(cluster, "test-of-the-end")
+    cluster.images("traced-api")
+    cluster.kubectl("create", "namespace", api.namespace)
+    serve(cluster, api.namespace)
+    api.ready()
+    command = [sys.executable, "-c", RESTART, str(FOLDER)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE) as process:
         assert process.stdout
         try:
             assert process.stdout.readline() == b"up\n"
-            assert len(processes(folder)) > 8
+            assert len(processes()) > 8
+            wait_for(lambda: restarts(api) == 1)
+            is_ready(cluster, api.namespace, "web")
+            wait_for(lambda: reads(cluster, api.namespace, f"http://web.{api.namespace}/") == "hello")
+            wait_for(lambda: api.status("/api/v1/users/b") == 200)
+            again = api.run()
+            assert (again.code, again.count("changed")) == (0, 0), again.output
         finally:
             process.kill()
-    wait_for(lambda: not processes(folder) and not network_and_mounts(folder), 20)
-    assert folder.exists()  # as nobody was there to remove it
+    wait_for(lambda: not processes() and not network_and_mounts(), 20)
+    assert FOLDER.exists()  # as nobody was there to remove it
 
-    stopped.start(tied=True)
-    assert stopped.get("nodes")["items"]
-    stopped.stop()
-    wait_for(lambda: not processes(folder), 20)
-    assert (files(folder), network_and_mounts(folder), rules()) == before
+    cluster.start(tied=True)
+    assert cluster.get("nodes")["items"]
+    cluster.stop()
+    wait_for(lambda: not processes(), 20)
+    assert not network_and_mounts()
+    assert not FOLDER.exists()
+    before, rules_before = BEFORE
+    assert set(files()) - before == set()
+    assert rules() == rules_before
+
+
+def restarts(api: Api) -> int:
+    """How often the container of the pod web was started again."""
+    (container,) = api.get("pod/web")["status"]["containerStatuses"]
+    return int(container["restartCount"])

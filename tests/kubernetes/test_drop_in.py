@@ -70,8 +70,33 @@ class Jobs:
         return self.cluster.kubectl("--namespace", self.namespace, *arguments, stdin=stdin)
 
 
-def test_the_operator_s_jobs(jobs: Jobs, es: Elasticsearch) -> None:
-    """One image, the operator's arguments, environment and Secret, in its order."""
+def test_the_chart_s_jobs_and_the_operator_s(jobs: Jobs, es: Elasticsearch) -> None:
+    """One image for both, with the arguments, environments, user and Secret of each."""
+    code, log = jobs.run("too-early", "rollover", jobs.url, env={"INDEX_PREFIX": "prd"})
+    assert code == 1
+    assert log.startswith("error: there is no index prd-jaeger-")  # a failed job says why first
+    assert es.indices() == set()
+    the_chart_s(jobs, es)
+    es.wipe()
+    the_operator_s(jobs, es)
+
+
+def the_chart_s(jobs: Jobs, es: Elasticsearch) -> None:
+    """Its user, its flags, its variables."""
+    env = {"ES_SERVER_URLS": jobs.url, "ES_NODES": jobs.url}
+    chart = {"runAsUser": 1000}
+    code, log = jobs.run("init", "init", jobs.url, "--index-prefix=prod", env=env, pod=chart)
+    assert code == 0, log
+    conditions = {"CONDITIONS": '{"max_age": "1d"}'}
+    code, log = jobs.run(
+        "rollover", "rollover", jobs.url, "--index-prefix=prod", env=env | conditions, pod=chart
+    )
+    assert (code, log.splitlines()[-1]) == (0, "done: nothing to do")
+    assert es.indices() == {f"prod-jaeger-{kind}-000001" for kind in KINDS}
+
+
+def the_operator_s(jobs: Jobs, es: Elasticsearch) -> None:
+    """Its arguments, environment and Secret, in its order."""
     prod = {"INDEX_PREFIX": "prod"}
     code, log = jobs.run("create-mapping", "init", jobs.url, env=prod | {"SHARDS": "1", "REPLICAS": "0"})
     assert code == 0, log
@@ -89,24 +114,3 @@ def test_the_operator_s_jobs(jobs: Jobs, es: Elasticsearch) -> None:
     code, log = jobs.run("es-index-cleaner", "0", jobs.url, env=prod | {"ROLLOVER": "true"} | at_once)
     assert (code, log.splitlines()[-1]) == (0, "done: 3 changes")
     assert es.indices() == {f"prod-jaeger-{kind}-000002" for kind in KINDS}
-
-
-def test_the_chart_s_jobs(jobs: Jobs, es: Elasticsearch) -> None:
-    """Its user, its flags, its variables."""
-    env = {"ES_SERVER_URLS": jobs.url, "ES_NODES": jobs.url}
-    chart = {"runAsUser": 1000}
-    code, log = jobs.run("init", "init", jobs.url, "--index-prefix=prod", env=env, pod=chart)
-    assert code == 0, log
-    conditions = {"CONDITIONS": '{"max_age": "1d"}'}
-    code, log = jobs.run(
-        "rollover", "rollover", jobs.url, "--index-prefix=prod", env=env | conditions, pod=chart
-    )
-    assert (code, log.splitlines()[-1]) == (0, "done: nothing to do")
-    assert es.indices() == {f"prod-jaeger-{kind}-000001" for kind in KINDS}
-
-
-def test_a_failed_job_says_why_first(jobs: Jobs, es: Elasticsearch) -> None:
-    code, log = jobs.run("es-rollover", "rollover", jobs.url, env={"INDEX_PREFIX": "prd"})
-    assert code == 1
-    assert log.startswith("error: there is no index prd-jaeger-")
-    assert es.indices() == set()

@@ -9,26 +9,23 @@ The operator itself does not run here (docs/verified.md). Where a test needs wha
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
 
-from tests.support.cluster_images import BUSYBOX
 from tests.support.jaeger_role import Role, rendered
 from tests.support.kubernetes import Cluster
 from tests.support.modules import check_module, run_module
 from tests.support.operators_work import operators_work
 from tests.support.servers import Elasticsearch, wait_for
 
-NEVER = "0 0 31 2 *"
 INDEX_SETS = {"index_prefix": "prod", "shards": 1, "replicas": 0}
 MADE = "jaegers,deployments,services,hpa,pdb,configmaps,secrets,serviceaccounts,jobs,cronjobs"
 
-pytestmark = pytest.mark.usefixtures("definition")
+pytestmark = [pytest.mark.usefixtures("definition"), pytest.mark.xdist_group("whole cluster")]
 
 
 @pytest.fixture(scope="module")
@@ -59,61 +56,69 @@ def role(
     cluster.kubectl("delete", "jaegers", "--all", f"--namespace={namespace}", "--wait=false")
 
 
-@pytest.mark.parametrize(
-    "variables",
-    [
-        {},
-        {"jaeger_strategy": "allInOne"},
-        {"jaeger_strategy": "streaming", "jaeger_kafka_brokers": ["kafka:9092"]},
-        {"jaeger_maintenance_by": "operator", "jaeger_index_prefix": ""},
-        {"jaeger_secret_name": "vault", "jaeger_ca_secret_name": "authority"},
-    ],
-    ids=["production", "allInOne", "streaming", "operator in charge", "secrets"],
-)
-def test_the_real_definition_takes_the_resource(
-    cluster: Cluster, namespace: str, tmp_path: Path, variables: dict[str, Any]
-) -> None:
+def test_the_real_definition_takes_the_resource(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
     """Strictly: a field that the definition does not have would be refused."""
-    resource = rendered(tmp_path, "_jaeger_cr", jaeger_namespace=namespace, **variables)["_jaeger_cr"]
+    cases: dict[str, dict[str, Any]] = {
+        "production": {},
+        "all-in-one": {"jaeger_strategy": "allInOne"},
+        "streaming": {"jaeger_strategy": "streaming", "jaeger_kafka_brokers": ["kafka:9092"]},
+        "operator-in-charge": {"jaeger_maintenance_by": "operator", "jaeger_index_prefix": ""},
+        "secrets": {"jaeger_secret_name": "vault", "jaeger_ca_secret_name": "authority"},
+    }
+    usual = {"jaeger_method": "operator", "jaeger_namespace": namespace}
+    hosts = {host: {**usual, **own} for host, own in cases.items()}
     strict = ("create", "--validate=strict", "--dry-run=server", "--output=json", "--filename=-")
-    stored = json.loads(cluster.kubectl(*strict, stdin=json.dumps(resource)))
-    assert stored["spec"] == resource["spec"]
+    resources = {host: told["_jaeger_cr"] for host, told in rendered(tmp_path, hosts).items()}
+    stored = {
+        host: json.loads(cluster.kubectl(*strict, stdin=json.dumps(each)))["spec"]
+        for host, each in resources.items()
+    }
+    assert stored == {host: each["spec"] for host, each in resources.items()}
+    assert len({json.dumps(each) for each in stored.values()}) == len(cases)
 
 
-def test_a_field_that_the_resource_does_not_have(role: Role) -> None:
-    run = role(jaeger_cr_spec={"colector": {"maxReplicas": 3}})
-    assert ".spec.colector: field not declared in schema" in run.error
-    assert run.count("changed") == 0
-    assert role.names("jaegers") == set()
-
-
-def test_webhooks_that_nobody_answers(role: Role, manifest: list[dict[str, Any]]) -> None:
-    """The operator's own configuration of them, while no operator runs. It holds for this test's namespace alone."""
+def test_what_does_not_come_about(
+    role: Role, manifest: list[dict[str, Any]], new_namespace: Callable[[], str]
+) -> None:
+    """A field that the resource does not have; webhooks that nobody answers; an operator that does nothing."""
+    unanswered, idle = new_namespace(), new_namespace()
+    hosts: dict[str, dict[str, Any]] = {
+        "field": {"jaeger_cr_spec": {"colector": {"maxReplicas": 3}}},
+        "webhooks": {
+            "jaeger_namespace": unanswered,
+            "kubernetes_apply_retries": 2,
+            "kubernetes_apply_delay": 1,
+        },
+        "idle": {"jaeger_namespace": idle, "jaeger_timeout": 5, "jaeger_operator_namespace": idle},
+    }
+    # The operator's own configuration of webhooks, while no operator runs. It holds for one namespace alone.
     (found,) = [each for each in manifest if each["kind"] == "ValidatingWebhookConfiguration"]
-    name = f"{role.namespace}-jaeger"
+    name = f"{unanswered}-jaeger"
     found = {**found, "metadata": {"name": name}}
     for webhook in found["webhooks"]:
-        webhook["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": role.namespace}}
+        webhook["namespaceSelector"] = {"matchLabels": {"kubernetes.io/metadata.name": unanswered}}
     role.cluster.kubectl("create", "--filename=-", stdin=json.dumps(found))
     try:
-        run = role(kubernetes_apply_retries=2, kubernetes_apply_delay=1)
-        assert "vjaeger.kb.io" in run.error
-        assert run.count("changed") == 0
+        run = role.on(hosts)
     finally:
         role.cluster.kubectl("delete", "validatingwebhookconfiguration", name)
-
-
-def test_an_operator_that_does_nothing(role: Role) -> None:
-    """Its pods are looked at: here there are none."""
-    run = role(jaeger_timeout=5, jaeger_operator_namespace=role.namespace)
-    assert run.error.startswith(
-        f"The operator has not acted on the resource jaeger of kind Jaeger in the namespace {role.namespace} within 5 s: "
+    errors = run.errors
+    assert set(errors) == set(hosts), run.output
+    assert ".spec.colector: field not declared in schema" in errors["field"]
+    assert role.names("jaegers") == set()
+    assert "vjaeger.kb.io" in errors["webhooks"]
+    assert {host: run.recap[host]["changed"] for host in hosts} == {"field": 0, "webhooks": 0, "idle": 1}
+    assert errors["idle"].startswith(
+        f"The operator has not acted on the resource jaeger of kind Jaeger in the namespace {idle} within 5 s: "
         "it has not made the Job jaeger-es-rollover-create-mapping (the resource's state: none)."
     )
-    assert f"Deployment jaeger-operator is not in namespace {role.namespace}" in run.error
+    assert (
+        f"Deployment jaeger-operator is not in namespace {idle}" in errors["idle"]
+    )  # its pods are looked at
+    role.cluster.kubectl("delete", "jaegers", "--all", f"--namespace={idle}", "--wait=false")
 
 
-def test_one_master(role: Role) -> None:
+def test_one_master_and_the_way_to_the_other_method_and_back(role: Role) -> None:
     """With what the operator makes, made by the test: our templates after its init, its cron jobs never; and what if not."""
     foretold = role.done("--check", "--diff")
     assert foretold.count("changed") == 1
@@ -129,7 +134,9 @@ def test_one_master(role: Role) -> None:
         second = role.done()
         assert second.count("changed") == 0
         jobs = role.names("jobs")
-    assert jobs == {"job.batch/jaeger-es-rollover-create-mapping"}, "no cron job has run"
+        assert jobs == {"job.batch/jaeger-es-rollover-create-mapping"}, "no cron job has run"
+        no_span_is_lost(role)
+        assert not work.failures
     with operators_work(role, es_index_cleaner="55 23 * * *") as work:
         work.schedules |= {"jaeger-es-rollover": "0 0 * * *"}
         run = role(jaeger_cr_spec={"collector": {"maxReplicas": 3}})
@@ -142,50 +149,21 @@ def test_one_master(role: Role) -> None:
     assert role.done(jaeger_state="absent").count("changed") == 0
 
 
-def test_a_date_that_never_comes(cluster: Cluster, namespace: str) -> None:
-    """The real API takes it, and the real controller never runs it: another one beside it does run."""
-    for name, schedule in (("never", NEVER), ("always", "* * * * *")):
-        options = [f"--image={BUSYBOX}", f"--schedule={schedule}", f"--namespace={namespace}"]
-        cluster.kubectl("create", "cronjob", name, *options, "--", "true")
-    wait_for(
-        lambda: "job.batch/always" in cluster.kubectl("get", "jobs", f"--namespace={namespace}", "-o=name"),
-        90,
-    )
-    time.sleep(2)
-    jobs = cluster.kubectl("get", "jobs", f"--namespace={namespace}", "--output=name").split()
-    assert all(job.startswith("job.batch/always") for job in jobs)
-    assert "lastScheduleTime" not in cluster.get("cronjob/never", f"--namespace={namespace}")["status"]
-
-
-def test_no_span_is_lost_on_the_way_to_the_method_kubernetes(role: Role) -> None:
-    """Under load, with what the operator makes made by the test. The Services stay the same ones."""
-    with operators_work(role) as work:
-        role.done()
-        services = role.names("services")
-        with role.load() as load:
-            role.done(jaeger_method="kubernetes")
-            load.wait_for_more()
-        assert not work.failures
-    assert load.lost() == set()
-    assert load.refused == [0]
-    assert role.names("services") == services
-    assert role.names("jaegers,cronjobs,jobs") == set()
-    assert role.names("deployments") == {
-        "deployment.apps/jaeger-collector-plain",
-        "deployment.apps/jaeger-query-plain",
-    }
-    assert role.done(jaeger_method="kubernetes").count("changed") == 0
-
-
-def test_no_span_is_lost_on_the_way_to_the_method_operator(role: Role) -> None:
-    """Likewise, the other way."""
-    role.done(jaeger_method="kubernetes")
+def no_span_is_lost(role: Role) -> None:
+    """Under load, on the way to the method kubernetes and back. The Services stay the same ones."""
     services = role.names("services")
-    with operators_work(role) as work:
-        with role.load() as load:
-            role.done()
-            load.wait_for_more()
-        assert not work.failures
+    with role.load() as load:
+        role.done(jaeger_method="kubernetes")
+        load.wait_for_more()
+        assert role.names("services") == services
+        assert role.names("jaegers,cronjobs,jobs") == set()
+        assert role.names("deployments") == {
+            "deployment.apps/jaeger-collector-plain",
+            "deployment.apps/jaeger-query-plain",
+        }
+        assert role.done(jaeger_method="kubernetes").count("changed") == 0
+        role.done()
+        load.wait_for_more()
     assert load.lost() == set()
     assert load.refused == [0]
     assert role.names("services") == services

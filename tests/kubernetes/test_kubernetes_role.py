@@ -27,9 +27,8 @@ SECRET = "very-secret-4711"
 GONE = 9  # the discard port: nothing listens on it
 
 
-def kubeconfig(tmp_path: Path, server: str) -> Path:
+def kubeconfig(file: Path, server: str) -> Path:
     """A kubeconfig with one context, far."""
-    file = tmp_path / "kubeconfig"
     content = {
         "apiVersion": "v1",
         "kind": "Config",
@@ -42,54 +41,35 @@ def kubeconfig(tmp_path: Path, server: str) -> Path:
     return file
 
 
-def preflight(file: Path | str, *arguments: str, **variables: Any) -> Run:
-    run = steps(
-        [("preflight", {})],
-        {"kubernetes_kubeconfig": str(file), "kubernetes_timeout": 3, **variables},
-        *arguments,
-    )
-    assert run.code != 0
-    assert run.count("changed") == 0
+def test_what_is_no_cluster(tmp_path: Path) -> None:
+    """A file that is not there, that is none, or that leads nowhere: before anything is asked or changed."""
+    contents = {
+        "no-yaml": f"users:\n- {{name: me, user: {{token: {SECRET}\ncontexts: [",
+        "no-mapping": f"only {SECRET}",
+        "no-contexts": f"contexts: {SECRET}\nclusters: []",
+    }
+    for name, content in contents.items():
+        (tmp_path / name).write_text(content)
+    far = kubeconfig(tmp_path / "far", f"https://127.0.0.1:{GONE}")
+    hosts: dict[str, dict[str, Any]] = {
+        name: {"kubernetes_kubeconfig": str(tmp_path / name)} for name in (*contents, "none", "far")
+    }
+    hosts["near"] = {"kubernetes_kubeconfig": str(far), "kubernetes_context": "near"}
+    run = steps([("preflight", {})], {"kubernetes_timeout": 3}, "-vvvv", on=hosts)
+    none = f"{tmp_path}/none"
+    assert run.refusals() == {
+        **{
+            name: f"{tmp_path / name} is no kubeconfig: it must be YAML with contexts, clusters and users (kubernetes_kubeconfig)."
+            for name in contents
+        },
+        "none": f"There is no kubeconfig {none} that this user can read: set kubernetes_kubeconfig or KUBECONFIG to the path of one.",
+        "near": f"There is no context near with a cluster in {far}: set kubernetes_context to one of far.",
+        "far": (
+            f"The cluster does not answer within 3 s at https://127.0.0.1:{GONE} (context far of {far}): "
+            "[Errno 111] Connection refused. Start it, or set kubernetes_kubeconfig and kubernetes_context to those of another."
+        ),
+    }
     assert SECRET not in run.output
-    return run
-
-
-def test_no_kubeconfig(tmp_path: Path) -> None:
-    assert preflight(tmp_path / "none").error == (
-        f"There is no kubeconfig {tmp_path}/none that this user can read: set kubernetes_kubeconfig or KUBECONFIG to the path of one."
-    )
-
-
-@pytest.mark.parametrize(
-    "content",
-    [
-        f"users:\n- {{name: me, user: {{token: {SECRET}\ncontexts: [",
-        f"only {SECRET}",
-        f"contexts: {SECRET}\nclusters: []",
-    ],
-    ids=["no YAML", "no mapping", "no contexts"],
-)
-def test_a_file_that_is_no_kubeconfig(tmp_path: Path, content: str) -> None:
-    file = tmp_path / "kubeconfig"
-    file.write_text(content)
-    assert preflight(file, "-vvvv").error == (
-        f"{file} is no kubeconfig: it must be YAML with contexts, clusters and users (kubernetes_kubeconfig)."
-    )
-
-
-def test_a_context_that_is_not_there(tmp_path: Path) -> None:
-    file = kubeconfig(tmp_path, "https://127.0.0.1:6443")
-    assert preflight(file, kubernetes_context="near").error == (
-        f"There is no context near with a cluster in {file}: set kubernetes_context to one of far."
-    )
-
-
-def test_a_cluster_that_does_not_answer(tmp_path: Path) -> None:
-    file = kubeconfig(tmp_path, f"https://127.0.0.1:{GONE}")
-    assert preflight(file).error == (
-        f"The cluster does not answer within 3 s at https://127.0.0.1:{GONE} (context far of {file}): "
-        "[Errno 111] Connection refused. Start it, or set kubernetes_kubeconfig and kubernetes_context to those of another."
-    )
 
 
 @pytest.fixture
@@ -109,37 +89,47 @@ def web(tmp_path: Path) -> Iterator[str]:
         server.shutdown()
 
 
-def read(manifest: str, checksum: str = "") -> Run:
-    return steps([("manifest", {"manifest": manifest, "manifest_checksum": checksum})], {})
-
-
-def test_a_manifest_that_cannot_be_used(tmp_path: Path, web: str) -> None:
-    assert (
-        read(f"{tmp_path}/none.yaml").error == f"There is no manifest {tmp_path}/none.yaml on the controller."
-    )
-    run = read(f"{web}/none.yaml")
-    assert run.error.startswith(f"The manifest {web}/none.yaml cannot be fetched: ")
-    assert "404" in run.error
-    file = tmp_path / "manifest.yaml"
-    for content in ("{", "only words", "kind: Namespace", ""):
-        file.write_text(content)
-        assert (
-            read(str(file)).error
-            == f"{file} is no manifest: it must be YAML documents with apiVersion, kind and metadata."
-        )
-
-
-def test_a_manifest_with_another_checksum(tmp_path: Path, web: str) -> None:
+def test_manifests(tmp_path: Path, web: str) -> None:
+    """By path and by URL: the right checksum, a wrong one, what is not there, and what is no manifest."""
     file = tmp_path / "manifest.yaml"
     file.write_text("{apiVersion: v1, kind: Namespace, metadata: {name: a}}\n\n")
     right = f"sha256:{sha256(file.read_bytes()).hexdigest()}"
     wrong = f"sha256:{'0' * 64}"
-    for manifest in (str(file), f"{web}/manifest.yaml"):
-        assert read(manifest, right).code == 0
-        assert read(manifest, wrong).error == (
-            f"The manifest {manifest} has the checksum {right} and not {wrong}: "
-            "it has been changed, or the checksum is of another version."
-        )
+    places = {"file": str(file), "url": f"{web}/manifest.yaml"}
+    useless = {"brace": "{", "words": "only words", "kind": "kind: Namespace", "empty": ""}
+    for name, content in useless.items():
+        (tmp_path / name).write_text(content)
+    given = {
+        **{f"right-{name}": (place, right) for name, place in places.items()},
+        **{f"wrong-{name}": (place, wrong) for name, place in places.items()},
+        "no-file": (f"{tmp_path}/none.yaml", ""),
+        "no-answer": (f"{web}/none.yaml", ""),
+        **{name: (str(tmp_path / name), "") for name in useless},
+    }
+    hosts = {
+        name: {"kubernetes_manifest": place, "kubernetes_manifest_checksum": checksum}
+        for name, (place, checksum) in given.items()
+    }
+    run = steps([("manifest", {})], {}, on=hosts)
+    no_answer = run.errors["no-answer"]
+    assert no_answer.startswith(f"The manifest {web}/none.yaml cannot be fetched: ")
+    assert "404" in no_answer
+    assert run.errors == {
+        **{
+            f"wrong-{name}": (
+                f"The manifest {place} has the checksum {right} and not {wrong}: "
+                "it has been changed, or the checksum is of another version."
+            )
+            for name, place in places.items()
+        },
+        "no-file": f"There is no manifest {tmp_path}/none.yaml on the controller.",
+        "no-answer": no_answer,
+        **{
+            name: f"{tmp_path / name} is no manifest: it must be YAML documents with apiVersion, kind and metadata."
+            for name in useless
+        },
+    }
+    assert run.count("failed") == len(run.errors)
 
 
 # From here on with the cluster.
@@ -178,17 +168,14 @@ def resources(name: str, image: str = "busybox:1.35") -> list[dict[str, Any]]:
     ]
 
 
-def apply(
-    cluster: Cluster, name: str, *arguments: str, image: str = "busybox:1.35", timeout: int = 120
-) -> Run:
-    workloads = [{"kind": "Deployment", "name": "web"}]
+def apply(cluster: Cluster, name: str, *arguments: str) -> Run:
     wait = {
         "wait_name": "the web",
         "wait_namespace": name,
-        "wait_workloads": workloads,
-        "wait_timeout": timeout,
+        "wait_workloads": [{"kind": "Deployment", "name": "web"}],
+        "wait_timeout": 120,
     }
-    applied = {"apply_name": "the web", "apply_resources": resources(name, image)}
+    applied = {"apply_name": "the web", "apply_resources": resources(name)}
     run = steps(
         [("apply", applied), ("wait", wait)], {"kubernetes_kubeconfig": str(cluster.kubeconfig)}, *arguments
     )
@@ -210,7 +197,8 @@ def name(cluster: Cluster) -> Iterator[str]:
     cluster.attempt("delete", "namespace", chosen, "--wait=false")
 
 
-def test_apply_and_absent_in_check_mode_and_for_real(cluster: Cluster, name: str) -> None:
+def test_apply_forward_and_absent(cluster: Cluster, name: str, tmp_path: Path) -> None:
+    """In check mode, for real, and again."""
     check = apply(cluster, name, "--check")
     assert (check.code, check.count("changed")) == (0, 3), check.output
     assert cluster.attempt("get", "namespace", name).returncode != 0
@@ -226,7 +214,10 @@ def test_apply_and_absent_in_check_mode_and_for_real(cluster: Cluster, name: str
         again = apply(cluster, name, *arguments)
         assert (again.code, again.count("changed")) == (0, 0), again.output
     assert cluster.get("deployment", "web", "-n", name)["spec"]["replicas"] == 2
+    forwards(cluster, name, tmp_path)
 
+    rolled_out = ("rollout", "status", "deployment/web", "-n", name, "--timeout=60s")
+    cluster.kubectl(*rolled_out)
     check = absent(cluster, name, "--check")
     assert (check.code, check.count("changed")) == (0, 1), check.output
     assert cluster.get("deployment", "web", "-n", name)["status"]["readyReplicas"] == 2
@@ -237,33 +228,89 @@ def test_apply_and_absent_in_check_mode_and_for_real(cluster: Cluster, name: str
     assert (again.code, again.count("changed")) == (0, 0), again.output
 
 
-def test_what_is_gone_between_looking_and_deleting(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
-    """Of what goes by itself, such as what an earlier request has asked to go, there is nothing to say."""
+def test_what_others_do_meanwhile(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
+    """A kind comes or goes while the cluster is asked for its kinds; what is to be deleted goes by itself: there is nothing to say."""
     cluster.kubectl("create", "configmap", "brief", "-n", namespace)
     resource = cluster.get("configmap", "brief", "-n", namespace)
 
     def overtake() -> None:
         cluster.kubectl("delete", "configmap", "brief", "-n", namespace)
 
-    with (
-        cluster.without_tls() as url,
-        proxy(url, nth("GET", "/configmaps/brief", Fault(then=overtake))) as front,
-    ):
+    not_yet = Fault(reaches=False, status=404, content="404 page not found\n")
+    faults = [nth("GET", "/apis/apps/v1", not_yet), nth("GET", "/configmaps/brief", Fault(then=overtake))]
+
+    def choose(method: str, path: str) -> Fault | None:
+        return next((fault for each in faults if (fault := each(method, path))), None)
+
+    with cluster.without_tls() as url, proxy(url, choose) as front:
         gone = steps(
             [("absent", {"absent_name": "it", "absent_resources": [resource]})],
-            {"kubernetes_kubeconfig": str(kubeconfig(tmp_path, front.url))},
+            {"kubernetes_kubeconfig": str(kubeconfig(tmp_path / "kubeconfig", front.url))},
         )
     assert gone.code == 0, gone.output
+    assert [one.split("?")[0] for one in front.faults] == [
+        "GET /apis/apps/v1",
+        f"GET /api/v1/namespaces/{namespace}/configmaps/brief",
+    ]
     assert [one.split("?")[0].rpartition("/")[0] for one in front.changes()] == [
         f"DELETE /api/v1/namespaces/{namespace}/configmaps"
     ]
 
 
-def test_an_image_that_cannot_be_pulled(cluster: Cluster, name: str) -> None:
-    run = apply(cluster, name, image="no.such.registry/web:1", timeout=20)
-    assert run.error.startswith("the web is not ready after 20 s. Deployment web has 1 pod: web-")
-    assert "ImagePull" in run.error
-    assert 'Failed to pull image "no.such.registry/web:1"' in run.error
+# A kind that is not known has its module ask for all kinds anew, and that may fail where others change them.
+@pytest.mark.xdist_group("whole cluster")
+def test_what_cannot_be_had(cluster: Cluster, name: str, namespace: str) -> None:
+    """Each is one sentence with the cluster's own reason: what it refuses for good, and what does not come to run."""
+    there = {"name": "web", "namespace": namespace}
+    service = {"apiVersion": "v1", "kind": "Service", "metadata": there, "spec": {"ports": []}}
+    secret = {"apiVersion": "v1", "kind": "Secret", "metadata": there, "data": {"a": SECRET}}
+    thing = {"apiVersion": "example.com/v1", "kind": "Thing", "metadata": there}
+    web = [{"kind": "Deployment", "name": "web"}]
+    hosts: dict[str, dict[str, Any]] = {
+        "secret": {"apply_resources": [service, secret, thing], "apply_retries": 1},
+        "service": {"apply_resources": [service, thing], "apply_retries": 1},
+        "kind": {"apply_resources": [thing], "apply_retries": 1},
+        "image": {
+            "apply_resources": resources(name, "no.such.registry/web:1"),
+            "wait_namespace": name,
+            "wait_workloads": web,
+        },
+        "job": {
+            "apply_resources": [failing_job(namespace)],
+            "wait_workloads": [{"kind": "Job", "name": "init"}],
+        },
+        "again": {"apply_resources": [started_again(namespace)], "wait_workloads": web},
+    }
+    usual = {"apply_name": "it", "wait_name": "it", "wait_namespace": namespace}
+    run = steps(
+        [("apply", {}), ("wait", {})],
+        {"kubernetes_kubeconfig": str(cluster.kubeconfig)},
+        "-vvvv",
+        on={
+            host: {f"kubernetes_{key}": value for key, value in {**usual, "wait_timeout": 25, **own}.items()}
+            for host, own in hosts.items()
+        },
+    )
+    assert SECRET not in run.output
+    errors = run.errors
+    assert set(errors) == set(hosts)
+    assert errors["secret"].startswith(f"it cannot be applied: Secret {namespace}/web: refused")
+    assert errors["service"].startswith(f"it cannot be applied: Service {namespace}/web: Service ")
+    assert "spec.ports" in errors["service"]
+    assert errors["kind"] == (
+        f"it cannot be applied: Thing {namespace}/web: the cluster does not know the kind Thing of example.com/v1"
+    )
+    assert errors["image"].startswith("it is not ready after 25 s. Deployment web has 1 pod: web-")
+    assert "ImagePull" in errors["image"]
+    assert 'Failed to pull image "no.such.registry/web:1"' in errors["image"]
+    assert errors["job"].startswith("it has failed. Job init has 1 pod: init-")
+    assert "Error" in errors["job"]
+    assert errors["job"].endswith("Log of main: no storage here")
+    # The log of one that was started again says nothing yet; that of the one before says why.
+    assert "main is not ready (exit code 3)" in errors["again"]
+    assert "Log of main before it was started again: no storage here" in errors["again"]
+    assert errors["again"].endswith("Log of main: starting")
+
     changed = apply(cluster, name, "--diff")
     assert (changed.code, changed.count("changed")) == (0, 1), changed.output
     assert "image: no.such.registry/web:1" in changed.output
@@ -271,35 +318,23 @@ def test_an_image_that_cannot_be_pulled(cluster: Cluster, name: str) -> None:
     assert "item=Service web" not in changed.output, "what does not change is not applied one by one"
 
 
-def test_a_job_that_fails(cluster: Cluster, namespace: str) -> None:
+def failing_job(namespace: str) -> dict[str, Any]:
     container = {
         "name": "main",
         "image": "busybox:1.35",
         "command": ["sh", "-c", "echo no storage here; exit 3"],
     }
-    job = {
+    pod = {"restartPolicy": "Never", "containers": [container]}
+    return {
         "apiVersion": "batch/v1",
         "kind": "Job",
         "metadata": {"name": "init", "namespace": namespace},
-        "spec": {
-            "backoffLimit": 0,
-            "template": {"spec": {"restartPolicy": "Never", "containers": [container]}},
-        },
+        "spec": {"backoffLimit": 0, "template": {"spec": pod}},
     }
-    wait = {
-        "wait_name": "the job",
-        "wait_namespace": namespace,
-        "wait_workloads": [{"kind": "Job", "name": "init"}],
-    }
-    applied = {"apply_name": "the job", "apply_resources": [job]}
-    run = steps([("apply", applied), ("wait", wait)], {"kubernetes_kubeconfig": str(cluster.kubeconfig)})
-    assert run.error.startswith("the job has failed. Job init has 1 pod: init-")
-    assert "Error" in run.error
-    assert run.error.endswith("Log of main: no storage here")
 
 
-def test_a_container_that_ended_and_was_started_again(cluster: Cluster, namespace: str) -> None:
-    """Its log says nothing yet; that of the one before says why."""
+def started_again(namespace: str) -> dict[str, Any]:
+    """A Deployment whose container ends, and then runs without being ready."""
     waits = "if [ -e /kept/again ]; then echo starting; sleep 600; fi"
     container = {
         "name": "main",
@@ -311,60 +346,7 @@ def test_a_container_that_ended_and_was_started_again(cluster: Cluster, namespac
     (deployment,) = (each for each in resources(namespace) if each["kind"] == "Deployment")
     pod = deployment["spec"]["template"]["spec"]
     pod |= {"containers": [container], "volumes": [{"name": "kept", "emptyDir": {}}]}
-    wait = {
-        "wait_name": "the web",
-        "wait_namespace": namespace,
-        "wait_workloads": [{"kind": "Deployment", "name": "web"}],
-        "wait_timeout": 25,
-    }
-    applied = {"apply_name": "the web", "apply_resources": [deployment]}
-    run = steps([("apply", applied), ("wait", wait)], {"kubernetes_kubeconfig": str(cluster.kubeconfig)})
-    assert "main is not ready (exit code 3)" in run.error
-    assert "Log of main before it was started again: no storage here" in run.error
-    assert run.error.endswith("Log of main: starting")
-
-
-def test_what_the_cluster_refuses_for_good(cluster: Cluster, namespace: str) -> None:
-    applied = {
-        "apply_name": "the web",
-        "apply_resources": [
-            {
-                "apiVersion": "v1",
-                "kind": "Service",
-                "metadata": {"name": "web", "namespace": namespace},
-                "spec": {"ports": []},
-            },
-            {
-                "apiVersion": "v1",
-                "kind": "Secret",
-                "metadata": {"name": "web", "namespace": namespace},
-                "data": {"a": SECRET},
-            },
-            {
-                "apiVersion": "example.com/v1",
-                "kind": "Thing",
-                "metadata": {"name": "web", "namespace": namespace},
-            },
-        ],
-        "apply_retries": 1,
-    }
-    options = {"kubernetes_kubeconfig": str(cluster.kubeconfig)}
-    secret = steps([("apply", applied)], options, "-vvvv")
-    assert secret.error.startswith(f"the web cannot be applied: Secret {namespace}/web: refused")
-    assert SECRET not in secret.output
-    applied["apply_resources"] = [each for each in resources_of(applied) if each["kind"] != "Secret"]
-    service = steps([("apply", applied)], options)
-    assert service.error.startswith(f"the web cannot be applied: Service {namespace}/web: Service ")
-    assert "spec.ports" in service.error
-    applied["apply_resources"] = [each for each in resources_of(applied) if each["kind"] == "Thing"]
-    kind = steps([("apply", applied)], options)
-    assert kind.error == (
-        f"the web cannot be applied: Thing {namespace}/web: the cluster does not know the kind Thing of example.com/v1"
-    )
-
-
-def resources_of(applied: dict[str, Any]) -> list[dict[str, Any]]:
-    return list(applied["apply_resources"])
+    return deployment
 
 
 def test_a_user_that_may_not(cluster: Cluster, namespace: str, tmp_path: Path) -> None:
@@ -388,11 +370,28 @@ def test_a_user_that_may_not(cluster: Cluster, namespace: str, tmp_path: Path) -
         {"verb": "get", "resource": "pods", "namespace": namespace},
         {"verb": "create", "resource": "deployments", "group": "apps", "namespace": namespace},
     ]
-    run = steps([("preflight", {"permissions": wanted})], {"kubernetes_kubeconfig": str(file)}, "--check")
-    assert run.error == (
-        f"The user of context minikube ({file}) may not patch namespaces, create deployments.apps in namespace {namespace}: "
-        "have these rights given to it, or set kubernetes_context to one of an administrator."
+    guest["users"][0]["user"] = {"token": SECRET}
+    stranger = tmp_path / "stranger"
+    stranger.write_text(json.dumps(guest))
+    users = {"guest": file, "stranger": stranger, "administrator": cluster.kubeconfig}
+    run = steps(
+        [("preflight", {"permissions": wanted})],
+        {"kubernetes_timeout": 10},
+        "--check",
+        on={name: {"kubernetes_kubeconfig": str(config)} for name, config in users.items()},
     )
+    assert run.errors == {
+        "guest": (
+            f"The user of context minikube ({file}) may not patch namespaces, create deployments.apps in namespace {namespace}: "
+            "have these rights given to it, or set kubernetes_context to one of an administrator."
+        ),
+        "stranger": (
+            f"The cluster at https://192.168.49.2:8443 (context minikube of {stranger}) refuses the credentials of this context: "
+            "renew them, or set kubernetes_context."
+        ),
+    }
+    assert run.count("changed") == 0
+    assert SECRET not in run.output
     accounts = [
         {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": name, "namespace": namespace}}
         for name in ("one", "two", "guest")
@@ -403,17 +402,6 @@ def test_a_user_that_may_not(cluster: Cluster, namespace: str, tmp_path: Path) -
     )
     assert denied.error.startswith(
         f'the guest cannot be deleted: ServiceAccount {namespace}/guest: serviceaccounts "guest" is forbidden: '
-    )
-    allowed = steps(
-        [("preflight", {"permissions": wanted})], {"kubernetes_kubeconfig": str(cluster.kubeconfig)}
-    )
-    assert (allowed.code, allowed.count("changed")) == (0, 0)
-
-    guest["users"][0]["user"] = {"token": SECRET}
-    file.write_text(json.dumps(guest))
-    assert preflight(file).error == (
-        f"The cluster at https://192.168.49.2:8443 (context minikube of {file}) refuses the credentials of this context: "
-        "renew them, or set kubernetes_context."
     )
 
 
@@ -429,8 +417,8 @@ def status_of(port: int) -> int:
         connection.close()
 
 
-def test_a_port_forward_outlives_its_pod(cluster: Cluster, name: str, tmp_path: Path) -> None:
-    assert apply(cluster, name).code == 0
+def forwards(cluster: Cluster, name: str, tmp_path: Path) -> None:
+    """A port-forward is kept running, outlives its pod, and ends with the rest of what runs on this machine."""
     port = free_port()
     variables = {
         "tracestack_home": str(tmp_path / "home"),

@@ -10,14 +10,16 @@ import os
 import shutil
 import urllib.error
 import urllib.request
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.kubernetes.test_cluster import pulls_with_a_password
 from tests.support.cluster_images import TRACED_API
-from tests.support.cluster_plays import InNamespace, role
+from tests.support.cluster_plays import Hosts, InNamespace, role
 from tests.support.docker import Docker, docker
 from tests.support.http_load import load
 from tests.support.image import APP, base_image, wheelhouse
@@ -45,7 +47,14 @@ class Api(InNamespace):
 
     def run(self, *arguments: str, **variables: Any) -> Run:
         """Run it with the tutorial's settings."""
-        mine = {
+        return role("traced_api", {**self._usual(), **variables}, *arguments)
+
+    def run_on(self, hosts: Hosts) -> Run:
+        """Run it on hosts, each of which has variables of its own."""
+        return role("traced_api", {}, on={host: {**self._usual(), **own} for host, own in hosts.items()})
+
+    def _usual(self) -> dict[str, Any]:
+        return {
             "kubernetes_kubeconfig": str(self.cluster.kubeconfig),
             "traced_api_method": "kubernetes",
             "traced_api_namespace": self.namespace,
@@ -53,7 +62,6 @@ class Api(InNamespace):
             "traced_api_environment": TUTORIAL["ENV"],
             "traced_api_jaeger": TUTORIAL["JAEGER"],
         }
-        return role("traced_api", {**mine, **variables}, *arguments)
 
     def ready(self, **variables: Any) -> None:
         """Run it, and it goes well."""
@@ -83,19 +91,10 @@ class Api(InNamespace):
         return self.kubectl("exec", "deployment/api-deployment", "--", "python", "-c", code)
 
 
-@pytest.fixture(scope="module")
-def image(cluster: Cluster) -> str:
-    """The image of app/Dockerfile; the node has it."""
-    node = json.dumps(cluster.get("nodes"))
-    if TRACED_API not in node:
-        cluster.images("traced-api")
-    return TRACED_API
-
-
 @pytest.fixture
-def api(cluster: Cluster, namespace: str, image: str) -> Api:
-    """The role on a fresh namespace."""
-    assert image
+def api(cluster: Cluster, namespace: str) -> Api:
+    """The role on a fresh namespace; the node has the image of app/Dockerfile."""
+    cluster.images("traced-api")
     return Api(cluster, namespace)
 
 
@@ -150,9 +149,29 @@ def shows_metrics(api: Api) -> None:
     assert "http_server_request_duration_seconds_count" in api.python(read)
 
 
-def test_an_update_loses_no_request(api: Api) -> None:
-    """One pod, four clients with a connection for each request and four that keep theirs."""
+def test_what_goes_wrong_and_updates(api: Api, new_namespace: Callable[[], str]) -> None:
+    """One sentence with what the cluster says; the run after the correction goes through, and updates under load lose no request."""
+    wrong = {
+        "image": {"traced_api_image": "registry.invalid/traced-api:1"},
+        "program": {"traced_api_namespace": new_namespace(), "traced_api_jaeger": "jaeger:99999"},
+    }
+    run = api.run_on({host: {**each, "traced_api_rollout_timeout": 20} for host, each in wrong.items()})
+    assert {host: counts["failed"] for host, counts in run.recap.items()} == {"image": 1, "program": 1}
+    image, program = run.errors["image"], run.errors["program"]
+    assert image.startswith("the traced API is not ready after 20 s."), image
+    assert "registry.invalid/traced-api:1" in image
+    assert "ErrImagePull" in image or "ImagePullBackOff" in image
+    assert "traced-api cannot start:" in program  # its own words
+    assert "JAEGER" in program
     api.ready()
+    assert api.status("/api/v1/users/b") == 200
+    gone(api)
+    loses_no_request(api)
+    loses_some(api)
+
+
+def loses_no_request(api: Api) -> None:
+    """One pod, four clients with a connection for each request and four that keep theirs."""
     where = (NODE_ADDRESS, api.port(), "/api/v1/users/b")
     with load(*where) as fresh, load(*where, keep_alive=True) as kept:
         api.ready(traced_api_version="v0.0.2")
@@ -162,9 +181,8 @@ def test_an_update_loses_no_request(api: Api) -> None:
     assert api.python("import os; print(os.environ['VER'])") == "v0.0.2"
 
 
-def test_the_load_would_notice(api: Api) -> None:
-    """Without the wait before the end, an update does lose requests."""
-    api.ready()
+def loses_some(api: Api) -> None:
+    """The load would notice: without the wait before the end, an update does lose requests."""
     remove = [{"op": "remove", "path": "/spec/template/spec/containers/0/lifecycle"}]
     api.kubectl("patch", "deployment/api-deployment", "--type=json", f"--patch={json.dumps(remove)}")
     rolled_out(api)
@@ -188,46 +206,19 @@ def gone(api: Api) -> None:
     wait_for(lambda: len(api.get("pod", "--selector=app=api")["items"]) == 1)
 
 
-def test_an_image_that_cannot_be_pulled(api: Api) -> None:
-    """One sentence with what the cluster says; the run after the correction goes through."""
-    run = api.run(traced_api_image="registry.invalid/traced-api:1", traced_api_rollout_timeout=20)
-    assert run.count("failed") == 1
-    assert run.error.startswith("the traced API is not ready after 20 s."), run.error
-    assert "registry.invalid/traced-api:1" in run.error
-    assert "ErrImagePull" in run.error or "ImagePullBackOff" in run.error
-    api.ready()
-    assert api.status("/api/v1/users/b") == 200
-
-
-def test_a_program_that_does_not_start(api: Api) -> None:
-    """Its own words are in the sentence."""
-    run = api.run(
-        traced_api_image=TRACED_API, traced_api_jaeger="jaeger:99999", traced_api_rollout_timeout=20
-    )
-    assert run.count("failed") == 1
-    assert "traced-api cannot start:" in run.error
-    assert "JAEGER" in run.error
-
-
-@pytest.mark.skipif(
-    "TRACESTACK_TEST_CLUSTER" in os.environ, reason="others use this cluster: its node is not restarted"
-)
-def test_it_comes_back_after_a_loss_of_power(api: Api) -> None:
-    api.ready()
-    api.cluster.restart_node()
-    wait_for(lambda: api.status("/api/v1/users/b") == 200)
-    again = api.run()
-    assert (again.code, again.count("changed")) == (0, 0), again.output
-
-
 def test_the_image_goes_through_a_registry(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Built by a real Docker, pushed with a password, pulled by the node with it. A change of the source rolls out."""
     with docker() as daemon, registry(tmp_path / "registry") as running:
         monkeypatch.setenv("DOCKER_HOST", daemon.host or os.environ.get("DOCKER_HOST", ""))
+        built = source(daemon, tmp_path / "app")
+        built |= {"traced_api_image": "tests/traced-api", "traced_api_image_delivery": "registry"}
+        nowhere = f"127.0.0.1:{free_port()}"
+        unanswered = api.run(**built, traced_api_registry_url=nowhere)
+        assert f"cannot be pushed to {nowhere} (traced_api_registry_url): " in unanswered.error
+        assert "connection refused" in unanswered.error
+
         variables = {
-            **source(daemon, tmp_path / "app"),
-            "traced_api_image": "tests/traced-api",
-            "traced_api_image_delivery": "registry",
+            **built,
             "traced_api_registry_url": running.address,
             "traced_api_registry_username": running.user,
             "traced_api_registry_password": running.password,
@@ -238,6 +229,7 @@ def test_the_image_goes_through_a_registry(api: Api, tmp_path: Path, monkeypatch
             "(traced_api_registry_username, traced_api_registry_password)."
         )
         hides(refused, "wrong-word", running.user)
+        assert api.names() == set()
 
         first = api.run("-vvvv", "--diff", **variables)
         assert first.code == 0, first.output
@@ -255,18 +247,7 @@ def test_the_image_goes_through_a_registry(api: Api, tmp_path: Path, monkeypatch
         removed = api.run(**variables, traced_api_state="absent")
         assert removed.code == 0, removed.output
         assert api.names() == set()
-
-
-def test_a_registry_that_does_not_answer(api: Api, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It is tried for a while, and then the sentence names it; nothing is in the cluster."""
-    with docker() as daemon:
-        monkeypatch.setenv("DOCKER_HOST", daemon.host or os.environ.get("DOCKER_HOST", ""))
-        nowhere = f"127.0.0.1:{free_port()}"
-        delivery = {"traced_api_image_delivery": "registry", "traced_api_registry_url": nowhere}
-        run = api.run(**source(daemon, tmp_path / "app"), **delivery, traced_api_image="traced-api")
-    assert f"cannot be pushed to {nowhere} (traced_api_registry_url): " in run.error
-    assert "connection refused" in run.error
-    assert api.names() == set()
+        pulls_with_a_password(api.cluster, api.namespace, running)
 
 
 def source(daemon: Docker, folder: Path) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.support.jaeger_role import ROLE
+from tests.support.jaeger_role import rendered
 from tests.support.modules import run_module
 from tests.support.playbooks import play_on
 from tests.support.servers import Elasticsearch, free_port
@@ -20,16 +20,6 @@ NEVER = "0 0 31 2 *"
 SECRET = "wrong-4711"
 
 
-RENDER = """
-- hosts: all
-  gather_facts: false
-  tasks:
-    - ansible.builtin.include_role: {name: tracestack.jaeger.jaeger, tasks_from: settings.yml, public: true}
-    - ansible.builtin.copy:
-        content: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) | to_json }}"
-        dest: "{{ answer }}"
-        mode: "0600"
-"""
 SET_UP = """
 - hosts: all
   gather_facts: false
@@ -40,8 +30,8 @@ METHODS = ("operator", "kubernetes")
 Rendered = dict[str, dict[str, Any]]
 
 
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
+@pytest.fixture(scope="module", name="rendered")
+def rendered_cases(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
     """Variables of the role as a play sees them, for each case: what the operator is given, or what is named here."""
     folder = tmp_path_factory.mktemp("rendered")
     authority = folder / "ca.pem"
@@ -86,18 +76,9 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Rendered:
             "jaeger_method": method,
             "jaeger_namespace": "traces",
         }
-    usual = {
-        "names": ["_jaeger_cr"],
-        "role_path": str(ROLE),
-        "__jaeger_secret_versions": "17",
-        "__kubernetes_version": "v1.28.15",
-    }
-    hosts = {name: {**usual, "answer": str(folder / f"{name}.json"), **own} for name, own in cases.items()}
-    (folder / "render.yml").write_text(RENDER)
-    (folder / "templates").symlink_to(ROLE / "templates")
-    run = play_on(hosts, folder / "render.yml", {})
-    assert run.code == 0, run.output
-    return {name: json.loads((folder / f"{name}.json").read_text()) for name in cases}
+    return rendered(
+        folder, {name: {"__kubernetes_version": "v1.28.15", **own} for name, own in cases.items()}
+    )
 
 
 def test_the_tutorials_resource(rendered: Rendered) -> None:

@@ -9,13 +9,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.support import image
 from tests.support.archives import archive
 from tests.support.docker import docker, program
 from tests.support.go_programs import CERT_MANAGER, COREDNS, JAEGER2
-from tests.support.image import APP, Builder, base_image, wheelhouse
 from tests.support.servers import jaeger_programs
 
 BUSYBOX = "busybox:1.35"
+# Tags that are not latest: the node asks no registry.
+MAINTENANCE = "tracestack-test/maintenance:1"
 TRACED_API = "tracestack-test/traced-api:1"
 TOOLS = ("sh", "cat", "echo", "ls", "id", "sleep", "wget", "nslookup", "nc", "httpd", "ip", "env", "true")
 
@@ -70,12 +72,12 @@ def jaeger(folder: Path, *names: str) -> list[Path]:
     made = []
     for name in names or ("collector", "query"):
         binary = jaeger_programs(name) / name
-        image = name if name == "all-in-one" else f"jaeger-{name}"
+        repository = name if name == "all-in-one" else f"jaeger-{name}"
         entrypoint = [f"/go/bin/{name}-linux"]
         files: dict[str, Path | str] = {entrypoint[0]: binary, **tools()}
         target = folder / f"{name}.tar"
         made.append(
-            archive(target, f"jaegertracing/{image}:1.57", files, entrypoint=entrypoint, user="10001")
+            archive(target, f"jaegertracing/{repository}:1.57", files, entrypoint=entrypoint, user="10001")
         )
     return made
 
@@ -100,17 +102,24 @@ def jaeger2(folder: Path) -> list[Path]:
 
 
 def traced_api(folder: Path) -> list[Path]:
-    """The image of app/Dockerfile, built by Docker."""
-    target = folder / "traced-api.tar"
+    """The image of app/Dockerfile."""
+    return [_built(folder, image.TRACED_API, TRACED_API)]
+
+
+def maintenance(folder: Path) -> list[Path]:
+    """The image of maintenance/Dockerfile."""
+    return [_built(folder, image.MAINTENANCE, MAINTENANCE)]
+
+
+def _built(folder: Path, source: image.Source, name: str) -> Path:
+    """An image of ours, built by Docker."""
     with docker() as daemon:
-        base = base_image(daemon)
-        version = "import sys; print('.'.join(map(str, sys.version_info[:2])))"
-        python = daemon("run", "--rm", "--network", "none", base, "python3", "-c", version)
-        built = Builder(daemon, base, wheelhouse(APP, python), folder).build("traced-api")
-        daemon("tag", built, TRACED_API)
-        daemon("save", "--output", str(target), TRACED_API)
-        daemon("rmi", "--force", built, TRACED_API, base)
-    return [target]
+        base = image.base_image(daemon)
+        built = image.builder(daemon, base, folder, source).build("built")
+        daemon("tag", built, name)
+        archive_of_it = image.saved(daemon, name, folder / "image.tar")
+        daemon("rmi", "--force", built, name, base)
+    return archive_of_it
 
 
 IMAGES: dict[str, Callable[[Path], list[Path]]] = {
@@ -119,5 +128,6 @@ IMAGES: dict[str, Callable[[Path], list[Path]]] = {
     "jaeger": jaeger,
     "jaeger-rest": jaeger_rest,
     "jaeger2": jaeger2,
+    "maintenance": maintenance,
     "traced-api": traced_api,
 }

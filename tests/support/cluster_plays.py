@@ -6,12 +6,15 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from tests.support.kubernetes import Cluster
-from tests.support.playbooks import Run, play
+from tests.support.playbooks import Run, play, play_on
+
+Hosts = Mapping[str, Mapping[str, Any]]  # each with its variables: a host for each case of a table
 
 
 @dataclass(frozen=True)
@@ -35,14 +38,18 @@ class InNamespace:
         return found - {"ServiceAccount/default"}
 
 
-def role(name: str, variables: dict[str, Any], *arguments: str) -> Run:
-    """Run a role."""
-    return _play(
-        [{"ansible.builtin.include_role": {"name": f"tracestack.jaeger.{name}"}}], variables, *arguments
-    )
+def role(name: str, variables: dict[str, Any], *arguments: str, on: Hosts | None = None) -> Run:
+    """Run a role, on this machine or on these hosts."""
+    include = {"ansible.builtin.include_role": {"name": f"tracestack.jaeger.{name}"}}
+    return _play([include], variables, *arguments, on=on)
 
 
-def steps(entry_points: list[tuple[str, dict[str, Any]]], variables: dict[str, Any], *arguments: str) -> Run:
+def steps(
+    entry_points: list[tuple[str, dict[str, Any]]],
+    variables: dict[str, Any],
+    *arguments: str,
+    on: Hosts | None = None,
+) -> Run:
     """Run entry points of the role kubernetes, each with these variables, without the prefix kubernetes_."""
     tasks = [
         {
@@ -54,13 +61,16 @@ def steps(entry_points: list[tuple[str, dict[str, Any]]], variables: dict[str, A
         }
         for entry_point, own in entry_points
     ]
-    return _play(tasks, variables, *arguments)
+    return _play(tasks, variables, *arguments, on=on)
 
 
-def _play(tasks: list[dict[str, Any]], variables: dict[str, Any], *arguments: str) -> Run:
+def _play(tasks: list[dict[str, Any]], variables: dict[str, Any], *arguments: str, on: Hosts | None) -> Run:
     with tempfile.TemporaryDirectory() as folder:
         playbook = Path(folder, "play.yml")
         python = {"ansible_python_interpreter": "{{ ansible_playbook_python }}"}
-        content = [{"hosts": "localhost", "gather_facts": False, "vars": python, "tasks": tasks}]
+        hosts = "all" if on else "localhost"
+        content = [{"hosts": hosts, "gather_facts": False, "vars": python, "tasks": tasks}]
         playbook.write_text(json.dumps(content))
+        if on:
+            return play_on(on, playbook, variables, *arguments)
         return play(playbook, variables, *arguments)

@@ -8,30 +8,29 @@ import json
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from tests.support.kubernetes import Cluster
-from tests.support.playbooks import Run, play
+from tests.support.playbooks import Run, play, play_on
 from tests.support.servers import ROOT, Elasticsearch, wait_for
 
 ROLE = ROOT / "roles" / "jaeger"
 RENDER = """
-- hosts: jaeger
+- hosts: all
   gather_facts: false
   tasks:
-    - ansible.builtin.include_vars: {file: "{{ role_path }}/defaults/main.yml"}
-    - ansible.builtin.include_vars: {file: "{{ role_path }}/vars/main.yml"}
+    - ansible.builtin.include_role: {name: tracestack.jaeger.jaeger, tasks_from: settings.yml, public: true}
     - ansible.builtin.copy:
         content: "{{ dict(names | zip(query('ansible.builtin.vars', *names))) | to_json }}"
         dest: "{{ answer }}"
         mode: "0600"
 """
 APPLY = """
-- hosts: jaeger
+- hosts: "{{ hosts | default('jaeger') }}"
   gather_facts: false
   roles: [tracestack.jaeger.jaeger]
 """
@@ -78,18 +77,19 @@ print(refused)
 """
 
 
-def rendered(folder: Path, *names: str, **variables: Any) -> dict[str, Any]:
-    """These variables of the role, as a play would see them. Its variables yield to those that are given."""
+def rendered(folder: Path, hosts: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
+    """Variables of the role as a play sees them, by host, each of which has variables of its own: those in names, or _jaeger_cr."""
     playbook = folder / "render.yml"
     playbook.write_text(RENDER)
-    templates = folder / "templates"
-    if not templates.exists():
-        templates.symlink_to(ROLE / "templates")
-    facts = {"__jaeger_secret_versions": "17", "__kubernetes_version": "v1.28.15"}
-    own = {"names": names, "answer": str(folder / "answer.json"), "role_path": str(ROLE)}
-    run = play(playbook, {**facts, **own, **variables})
+    (folder / "templates").symlink_to(ROLE / "templates")
+    usual = {"names": ["_jaeger_cr"], "__jaeger_secret_versions": "17", "role_path": str(ROLE)}
+    each = {
+        host: {**usual, "answer": str(folder / f"{number}.json"), **own}
+        for number, (host, own) in enumerate(hosts.items())
+    }
+    run = play_on(each, playbook, {})
     assert run.code == 0, run.output
-    return dict(json.loads((folder / "answer.json").read_text()))
+    return {host: json.loads(Path(variables["answer"]).read_text()) for host, variables in each.items()}
 
 
 @dataclass(frozen=True)
@@ -105,9 +105,20 @@ class Role:
 
     def __call__(self, *arguments: str, **variables: Any) -> Run:
         """Run it."""
+        return play(self._playbook(), {**self._usual(), **variables}, *arguments)
+
+    def on(self, hosts: Mapping[str, Mapping[str, Any]], *arguments: str) -> Run:
+        """Run it on these hosts, each of which has variables of its own, and should have a namespace."""
+        each = {host: {**self._usual(), **own} for host, own in hosts.items()}
+        return play_on(each, self._playbook(), {"hosts": "all"}, *arguments)
+
+    def _playbook(self) -> Path:
         playbook = self.folder / "apply.yml"
         playbook.write_text(APPLY)
-        usual = {
+        return playbook
+
+    def _usual(self) -> dict[str, Any]:
+        return {
             "kubernetes_kubeconfig": str(self.cluster.kubeconfig),
             "jaeger_namespace": self.namespace,
             "elasticsearch_url": self.url_for_pods,
@@ -115,8 +126,8 @@ class Role:
             "jaeger_shards": 1,
             "jaeger_replicas": 0,
             "jaeger_timeout": 180,
+            **self.settings,
         }
-        return play(playbook, {**usual, **self.settings, **variables}, *arguments)
 
     def done(self, *arguments: str, **variables: Any) -> Run:
         """Run it; it goes well."""

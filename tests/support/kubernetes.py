@@ -71,8 +71,8 @@ class Cluster:
         self.folder = folder.resolve()  # runc wants no link in its paths
         self.kubeconfig = self.folder / "kubeconfig"
         self.lock = -1
+        self.at_work = -1  # the file that those lock who use it; see cluster()
         self.node: subprocess.Popen[bytes] | None = None  # if it is we who started it
-        self.given: set[str] = set()
 
     @property
     def programs(self) -> Path:
@@ -94,13 +94,15 @@ class Cluster:
         """What kubectl get says, as JSON."""
         return json.loads(self.kubectl("get", *arguments, "--output=json"))
 
-    def images(self, *names: str) -> None:
-        """Give the node these images (cluster_images.IMAGES), built if need be. What we gave before, it has."""
+    def images(self, *names: str, again: bool = False) -> None:
+        """Give the node these images (cluster_images.IMAGES), built if need be. What it was given before, by whomever, it has."""
         for name in names:
-            if name not in self.given:
-                with cluster_images.archives(name) as archives:
-                    self.load(*archives)
-                self.given.add(name)
+            with (self.folder / f"images-{name}").open("a") as given:
+                fcntl.flock(given, fcntl.LOCK_EX)  # several test processes; the work is done once
+                if again or not os.fstat(given.fileno()).st_size:
+                    with cluster_images.archives(name) as archives:
+                        self.load(*archives)
+                    given.write("given")
 
     def load(self, *archives: Path) -> None:
         """Give the node the images of these archives of docker save."""
@@ -163,7 +165,7 @@ class Cluster:
         """As if the machine lost its power and came back: all processes end at once, and all start again."""
         self._power_off()
         self._take_lock()
-        self._power_on(tied=(self.folder / "tied").exists())
+        self._power_on(tied=self.is_tied())
 
     def start(self, *, tied: bool) -> None:
         """Start a new one. tied: it ends when this process does, however that ends."""
@@ -176,7 +178,6 @@ class Cluster:
             raise RuntimeError(
                 f"{parts.HOST_ADDRESS} is the address of {interface} on this machine: stop the Minikube that runs here."
             )
-        self.given.clear()
         try:
             self._remove()  # of one that was killed
             for name in ("pki", "logs", "containerd", "etcd", *FIXED.values()):
@@ -206,8 +207,18 @@ class Cluster:
         """Whether it has been started and not stopped."""
         return self._pid() > 0
 
+    def is_tied(self) -> bool:
+        """Whether it ends with a test process."""
+        return (self.folder / "tied").exists()
+
+    def wait_for_the_others(self) -> None:
+        """Until no other test process uses it, and for none to begin: from now on, it may be restarted and stopped."""
+        while not _locks(self.at_work):
+            assert self.is_running(), "the test cluster has ended, as the process has that started it"
+            time.sleep(0.5)
+
     def _take_lock(self) -> None:
-        """One cluster on a machine. Its first process has the lock, too, so that it holds as long as the cluster runs."""
+        """One cluster on a machine. Its first process gets the lock, which so holds as long as the cluster runs."""
         self._drop_lock()
         LOCK.parent.mkdir(parents=True, exist_ok=True)
         self.lock = os.open(LOCK, os.O_RDWR | os.O_CREAT, 0o600)
@@ -237,6 +248,7 @@ class Cluster:
         for controller in _controllers():
             (controller / parts.CGROUP).mkdir(exist_ok=True)
         self.node = self._start_node(tied=tied)
+        self._drop_lock()
         running = {"node": self.node}
         _wait("node", running, self.folder, lambda: self._pid() > 0)
         _connect(self._pid())
@@ -355,22 +367,46 @@ NEEDED = {
 
 
 @contextmanager
-def cluster(*images: str) -> Iterator[Cluster]:
-    """A new cluster with these images, until the block ends; or the one that TRACESTACK_TEST_CLUSTER names."""
+def cluster() -> Iterator[Cluster]:
+    """The cluster that TRACESTACK_TEST_CLUSTER names, or one of our own until the block ends.
+
+    Test processes share our own: the first one starts it, is what it is tied to, and waits at its end for those that use it. Locks on
+    files tell them of one another, and a process that dies drops its locks.
+    """
     if folder := os.environ.get("TRACESTACK_TEST_CLUSTER"):
         running = Cluster(Path(folder))
         if not running.is_running():
             raise RuntimeError(f"TRACESTACK_TEST_CLUSTER: no cluster runs that has its files in {folder}.")
-        running.images(*images)
         yield running
         return
     own = Cluster()
-    own.start(tied=True)
-    try:
-        own.images(*images)
-        yield own
-    finally:
-        own.stop()
+    FOLDER.parent.mkdir(parents=True, exist_ok=True)
+    with (FOLDER.parent / "users").open("w") as users, (FOLDER.parent / "at-work").open("w") as at_work:
+        own.at_work = at_work.fileno()
+        fcntl.flock(at_work, fcntl.LOCK_SH)  # before the other one: who is alone may end the cluster
+        mine = _started(own, users.fileno())
+        try:
+            yield own
+        finally:
+            fcntl.flock(at_work, fcntl.LOCK_UN)
+            if mine:
+                fcntl.flock(users, fcntl.LOCK_EX)
+                own.stop()
+
+
+def _started(own: Cluster, users: int) -> bool:
+    """Have the cluster run, and be one of its users. Returns whether it was we who started it."""
+    mine = False
+    while True:
+        fcntl.flock(users, fcntl.LOCK_SH)  # once nobody starts or ends it
+        if own.is_running() and own.is_tied():
+            return mine
+        fcntl.flock(users, fcntl.LOCK_EX)
+        if not (
+            own.is_running() and own.is_tied()
+        ):  # one that is not tied is none of a test's, and start() says so
+            own.start(tied=True)
+            mine = True
 
 
 def _locks(file: int) -> bool:
@@ -413,8 +449,9 @@ def _connect(pid: int) -> None:
         ["ip", "link", "set", WIRE, "up"],
         [*inside, "address", "add", f"{parts.NODE_ADDRESS}/24", "dev", "eth0"],
         [*inside, "link", "set", "eth0", "up"],
-        # What kube-proxy turns aside needs some way to go first.
-        [*inside, "route", "add", parts.SERVICES, "dev", "lo", "src", parts.NODE_ADDRESS],
+        # What kube-proxy turns aside needs some way to go first. By lo, its refusal for a service without pods would not come back, and
+        # the API server would wait 10 s for each answer of a webhook that is not there.
+        [*inside, "route", "add", parts.SERVICES, "dev", "eth0", "src", parts.NODE_ADDRESS],
     ):
         subprocess.run(command, env=_environment(), check=True)
 
@@ -484,7 +521,7 @@ def main() -> None:
     elif options.command == "load":
         mine.load(*options.archives)
     else:
-        mine.images(*options.names)
+        mine.images(*options.names, again=True)
 
 
 if __name__ == "__main__":
