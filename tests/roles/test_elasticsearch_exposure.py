@@ -8,6 +8,7 @@ import base64
 import json
 import os
 import re
+import shutil
 import signal
 import socket
 import threading
@@ -58,6 +59,7 @@ def settings(**values: Any) -> dict[str, Any]:
     return {f"elasticsearch_exposure_{name}": value for name, value in values.items()}
 
 
+MARKER = ".made-by-tracestack"
 ACCEPTED = settings(accept_unauthenticated=True)
 ABSENT = settings(state="absent")
 
@@ -158,12 +160,18 @@ def minikube(folder: Path, script: str) -> dict[str, Any]:
     return settings(method="host", minikube=str(program))
 
 
-def open_to_all(url: str) -> str:
-    """Why no tunnel leads to an Elasticsearch that knows no users."""
+def open_to_all(url: str, request: str = "GET /", status: int = 200) -> str:
+    """Why no tunnel leads to an Elasticsearch that does not refuse this request of somebody unknown."""
     return (
-        f"{url} lets anybody in, without user name and password, and a tunnel would show it to the whole Internet: "
-        "set elasticsearch_exposure_method to host, or give Elasticsearch users, or accept by "
+        f"{url} {lets_in(request, status)}. A tunnel would show it to the whole Internet: "
+        "set elasticsearch_exposure_method to host, or give Elasticsearch users, and no anonymous one, or accept by "
         "elasticsearch_exposure_accept_unauthenticated that whoever learns the URL can read and delete everything."
+    )
+
+
+def lets_in(request: str = "GET /", status: int = 200) -> str:
+    return (
+        f"lets anybody in: its answer to {request} without a password has the status {status}, and only 401 refuses"
     )
 
 
@@ -181,6 +189,20 @@ def locked(url: str) -> Iterator[Proxy]:
         came = set(running.authorizations)
         running.authorizations.clear()
         return None if came == {right} else Fault(reaches=False, status=401)
+
+    with proxy(url, refuse) as running:
+        yield running
+
+
+@contextmanager
+def half_locked(url: str, status: int) -> Iterator[Proxy]:
+    """An Elasticsearch that refuses somebody unknown just its front page, by this status; the proxy does so."""
+    right = "Basic " + base64.b64encode(f"jaeger:{PASSWORD}".encode()).decode()
+
+    def refuse(_method: str, path: str) -> Fault | None:
+        known = right in running.authorizations
+        running.authorizations.clear()
+        return None if known or path != "/" else Fault(reaches=False, status=status)
 
     with proxy(url, refuse) as running:
         yield running
@@ -275,7 +297,7 @@ def test_what_is_refused_at_once(exposure: Exposure, tmp_path: Path) -> None:
         "lan": (
             settings(method="host", host_address=lan),
             (
-                f"{lan} is this machine's address on eth0, its way to the LAN and the Internet, and {es} lets anybody in: give "
+                f"{lan} is this machine's address on eth0, its way to the LAN and the Internet, and {es} {lets_in()}: give "
                 "the address that only the cluster sees (elasticsearch_exposure_host_address), or accept the risk by "
                 "elasticsearch_exposure_accept_unauthenticated."
             ),
@@ -300,8 +322,34 @@ def test_what_is_refused_at_once(exposure: Exposure, tmp_path: Path) -> None:
             ),
         ),
     }
-    with locked(es) as secured:
+    theirs = tmp_path / "theirs"
+    (theirs / "data").mkdir(parents=True)
+    (theirs / "data/thesis.txt").write_text("five years")
+    (theirs / "keep.sh").write_text("of the role's, by its name")
+    not_made = (
+        f"{{}} (elasticsearch_exposure_home) was not made by this role: it has no file {MARKER}, and data among its files. "
+        "Nothing was changed or deleted: set elasticsearch_exposure_home to a folder that the role made, or to a new or empty one."
+    )
+    twin = tmp_path / "twin"
+    shutil.copytree(theirs, twin)
+    folders = {
+        "folder-of-others": (settings(state="absent", home=str(theirs)), not_made.format(theirs)),
+        "folder-of-others-to-write-to": (
+            settings(method="host", host_address=GATEWAY, home=str(twin)),
+            not_made.format(twin),
+        ),
+    }
+    with locked(es) as secured, half_locked(es, 403) as anonymous, half_locked(es, 401) as front_door:
+        user = {"username": "jaeger", "password": PASSWORD}
         tunnel = {
+            "anonymous": (
+                settings(method="tunnel", local_url=anonymous.url, **user),
+                open_to_all(anonymous.url, "GET /", 403),
+            ),
+            "front-door": (
+                settings(method="tunnel", local_url=front_door.url, **user),
+                open_to_all(front_door.url, "GET /_search?size=0", 200),
+            ),
             "tunnel-no-answer": (settings(method="tunnel", local_url=nowhere), no_answer),
             "open": (settings(method="tunnel"), open_to_all(es)),
             "no-ssh": (
@@ -330,7 +378,7 @@ def test_what_is_refused_at_once(exposure: Exposure, tmp_path: Path) -> None:
                 ),
             ),
         }
-        cases = {**wrong_settings, **host, **tunnel}
+        cases = {**wrong_settings, **host, **folders, **tunnel}
         run = exposure.run({name: variables for name, (variables, _sentence) in cases.items()}, "-vvvv")
     said = run.refusals()
     said["lan"] = re.sub(r"(?<=address on )\S+(?=, its way)", "eth0", said["lan"])
@@ -338,6 +386,8 @@ def test_what_is_refused_at_once(exposure: Exposure, tmp_path: Path) -> None:
     assert "pw-4711" not in run.output
     assert "wrong-4711" not in run.output
     assert exposure.homes() == set()
+    for folder in (theirs, twin):
+        assert files(folder) == {"data/thesis.txt", "keep.sh"}
 
 
 def test_what_needs_no_process(exposure: Exposure, tmp_path: Path) -> None:
@@ -436,13 +486,16 @@ def test_a_forward_and_a_tunnel(
         assert facts(again) == facts(first), again.output
         assert again.count("changed") == 0, again.output
 
+    for host in both:  # as the release before has left it
+        (exposed.home(host) / "elasticsearch_exposure" / MARKER).unlink()
     ssh_server.kill()
     wait_for(lambda: not answers(url))
     ssh_server.start()
     with connection_that_is_ended((GATEWAY, port)):
         gone = exposed.run({"forward": ABSENT, "tunnel": tunnel})
         assert not listens(port, GATEWAY)
-    assert changed(gone) == {"forward": True, "tunnel": False}, gone.output
+    assert gone.changed["forward"] > 0, gone.output
+    assert gone.changed["tunnel"] == 1, gone.output  # the mark of its folder
     assert exposed.kept() == {"tunnel"}
     assert not (exposed.home("forward") / "elasticsearch_exposure").exists()
     new_url = facts(gone)["tunnel"][0]
