@@ -12,6 +12,7 @@ import re
 import shutil
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -160,8 +161,8 @@ def job(es: Elasticsearch) -> dict[str, Any]:
 def private(host: Host) -> None:
     """Nobody but the job's user and root can read the job, and that user can write to nothing of what it runs."""
     (file,) = host.machine("grep", "-rl", SECRET, HOME).split()
-    stat = host.machine.path(file).stat()
-    assert (oct(stat.st_mode & 0o777), stat.st_uid) == ("0o600", int(host.machine("id", "-u", USER)))
+    assert host.machine("stat", "--format=%U:%G %a", file) == f"root:{USER} 640\n"
+    assert host.machine("find", HOME, "-not", "-user", "root") == ""
     writable = host.machine.run(*as_user(), "find", HOME, "-writable", "-not", "-type", "l").stdout
     assert re.sub(r"find: .*: Permission denied\n", "", writable) == ""
     assert host.machine.run(*as_user(TRACY), "cat", file).returncode != 0
@@ -172,6 +173,25 @@ def as_user(name: str = USER) -> list[str]:
     return ["setpriv", f"--reuid={name}", f"--regid={name}", "--init-groups"]
 
 
+PRIZE = "/root/prize"
+
+
+@contextmanager
+def attacked(host: Host, place: str) -> Iterator[None]:
+    """As long as the block runs, the job's user puts a link to a folder of root's into a place where it may. The folder stays root's."""
+    host.machine("mkdir", "--mode=700", "--parents", PRIZE)
+    over = host.machine.shared / "over"
+    link = f'for place in {place}; do [ ! -w "$place" ] || ln -s {PRIZE} "$place/log"; done'
+    attack = host.machine.start(*as_user(), "sh", "-c", f"while [ ! -e {over} ]; do {link}; sleep 0.02; done")
+    try:
+        yield
+    finally:
+        over.touch()
+        assert attack.wait(10) == 0
+        over.unlink()
+    assert host.machine("stat", "--format=%U:%G %a", PRIZE) == "root:root 700\n"
+
+
 def names(host: Host) -> list[str]:
     """The folders that the program of the job names: of the release and of the job."""
     return re.findall(rf"{HOME}/releases/\w+|{HOME}/jobs/{NAME}/\d+", host.text(RUN))
@@ -180,6 +200,25 @@ def names(host: Host) -> list[str]:
 def releases(host: Host) -> int:
     """The number of releases that are there, done or not."""
     return len(list(host.machine.path(f"{HOME}/releases").iterdir()))
+
+
+# Groups and folders of others than root and the job's user.
+OTHERS = f"""
+groupadd many && usermod --append --groups many {TRACY} && usermod --append --groups many nobody
+mkdir -p /srv/open /srv/of-a-group && chmod 1777 /srv/open && chgrp many /srv/of-a-group && chmod 775 /srv/of-a-group
+mkdir /srv/of-a-group/inner && ln -s of-a-group/inner /srv/link
+for name in folder-of-others folder-of-others-absent; do
+  mkdir -p /srv/theirs/jobs/$name/1 && echo "five years" >/srv/theirs/jobs/$name/1/thesis.txt
+done
+"""
+
+
+def not_made(name: str) -> str:
+    """Why nothing is written to or deleted in the folder of a job of this name."""
+    return (
+        f"/srv/theirs/jobs/{name} (rollover_schedule_home) was not made by this role: it has no file .made-by-tracestack, and 1 among "
+        "its files. Nothing was changed or deleted: set rollover_schedule_home to another folder."
+    )
 
 
 def test_a_wrong_variable_changes_nothing() -> None:
@@ -245,6 +284,39 @@ def test_a_wrong_variable_changes_nothing() -> None:
                 "rollover_schedule_kubernetes_image is 'a b'",
             ],
         ),
+        "home-of-a-user": (
+            {"user": TRACY, "home": f"/home/{TRACY}/jobs"},
+            [
+                (
+                    f"rollover_schedule_home is /home/{TRACY}/jobs: root installs programs there, and /home/{TRACY} belongs to {TRACY}, "
+                    "who could replace them. Set it to a folder that only root can write to, as are all folders above it, or make "
+                    f"/home/{TRACY} such a folder."
+                )
+            ],
+        ),
+        "open-home": ({"home": "/srv/open/jobs"}, ["/srv/open is open to everybody"]),
+        "home-open-to-a-user": (
+            {"user": TRACY, "home": "/srv/link/jobs"},
+            [f"/srv/of-a-group is open to {TRACY}"],
+        ),
+        "group-of-many": (
+            {"user": TRACY, "group": "many"},
+            [
+                (
+                    f"the group many of the user {TRACY} has other members (nobody), who could read the job's passwords: set "
+                    f"rollover_schedule_group to a group of the user {TRACY} alone."
+                )
+            ],
+        ),
+        "group-of-others": (
+            {"user": TRACY, "group": "games"},
+            [f"the user {TRACY} is not in the group games (rollover_schedule_group)."],
+        ),
+        "folder-of-others": ({"home": "/srv/theirs"}, [not_made("folder-of-others")]),
+        "folder-of-others-absent": (
+            {"home": "/srv/theirs", "state": "absent"},
+            [not_made("folder-of-others-absent")],
+        ),
         "no-root": (
             {"as_user": TRACY, "home": ""},
             [f"rollover_schedule_scope is system, which needs root, and this is {TRACY}: "],
@@ -252,8 +324,9 @@ def test_a_wrong_variable_changes_nothing() -> None:
     }
     with machine() as plain:
         plain("useradd", "--create-home", TRACY)
+        plain("sh", "-c", OTHERS)
         host = Host(plain)
-        places = (HOME, "/opt/jaeger-es-maintenance", "/etc/jaeger-es-maintenance")
+        places = (HOME, "/opt/jaeger-es-maintenance", "/etc/jaeger-es-maintenance", "/srv")
 
         def made() -> dict[str, tuple[bool, set[str]]]:
             return {path: (plain.path(path).exists(), files(plain.path(path))) for path in places}
@@ -321,11 +394,12 @@ def test_other_schedules_of_the_machine(host: Host, sets: Elasticsearch) -> None
     hosts = {
         HOST: {"as_user": TRACY, "scope": "user", "home": "", **job(sets)},
         "prod_eu": job(sets),
-        "prod.eu": {"name": "prod-eu-2", **job(sets)},
-        "unreadable": job(sets) | unreadable,
+        "prod.eu": {"name": "prod-eu-2", **folders("other"), **job(sets)},
+        "unreadable": {**folders("attacked"), **job(sets), **unreadable},
         "job-file": {"mail_to": ["nobody"], **job(sets)},
     }
-    run = host.schedule_on(hosts)
+    with attacked(host, "/var/lib/attacked"):
+        run = host.schedule_on(hosts)
     errors = run.errors
     wrong_job = errors.pop("job-file", "")
     assert wrong_job.startswith("the job file is wrong: ")
@@ -354,6 +428,11 @@ def test_other_schedules_of_the_machine(host: Host, sets: Elasticsearch) -> None
     assert host.machine("find", f"/home/{TRACY}", "-path", "*jaeger*", "-type", "f").split() == [TRACY_LOG]
     host.machine(*as_user(), RUN, "--now")
     assert generations(sets) == 2
+
+
+def folders(name: str) -> dict[str, str]:
+    """The log in the folder of the state, which belongs to the job's user."""
+    return {"state_dir": f"/var/lib/{name}", "log_dir": f"/var/lib/{name}/log"}
 
 
 SERVICE = f"jaeger-es-maintenance-{NAME}"
@@ -394,7 +473,8 @@ def test_the_playbook_runs_over_its_own_inventory(host: Host, sets: Elasticsearc
     write_inventory(inventory, sets.url)
     options: dict[str, Any] = {"method": "systemd", "job": "playbook", "inventory": f"{inventory}/"}
     options |= {"random_delay": 60}
-    done = went_well(host.schedule("--diff", "-vvvv", **options), changed=True)
+    with attacked(host, f"{HOME}/jobs/{NAME}/*/inventory"):
+        done = went_well(host.schedule("--diff", "-vvvv", **options), changed=True)
     assert SECRET not in done.output
     timer = host.machine("systemctl", "show", f"{SERVICE}.timer")
     assert "RandomizedDelayUSec=1min" in timer
@@ -445,10 +525,10 @@ def test_updates(host: Host, sets: Elasticsearch) -> None:
     with proxy(sets.url, hold) as seen:
         slow = {"index_lifecycle_server_urls": [seen.url], "index_lifecycle_timeout": 300}
         before = job(sets) | slow
+        as_before_there_were_marks(host)
         went_well(host.schedule("--check", **before), changed=True)
         assert host.schedules() == UNITS
         went_well(host.schedule(**before), changed=True)
-        assert host.schedules() == CRON
         went_well(host.schedule(**before), changed=False)
         assert SERVICE not in host.machine("systemctl", "list-units", "--all", "--no-legend", "--plain")
         assert "There is no kubeconfig" in host.schedule(method="kubernetes", **before).error
@@ -483,11 +563,20 @@ def test_updates(host: Host, sets: Elasticsearch) -> None:
     assert not host.machine.path(RECORD).exists()
     assert not any(host.machine.path(one).exists() for one in began_with)
     assert releases(host) == 1
+    assert host.machine("find", HOME, "-not", "-user", "root") == ""
     went_well(host.schedule(folder=folder, **own), changed=False)
     went_well(host.schedule(folder=folder, **job(sets)), changed=True)
     assert host.schedules() == CRON
     host.machine(*as_user(), RUN, "--now")
     assert generations(sets) == 4
+
+
+def as_before_there_were_marks(host: Host) -> None:
+    """Leave a release and a job as releases before 0.3.0 did: no marks, a fingerprint of other things, and the user's own files."""
+    job = names(host)[1]
+    host.machine("find", HOME, "-name", ".made-by-tracestack", "-delete")
+    host.machine("chown", "--recursive", USER, f"{job}/job.json", f"{job}/inventory")
+    host.machine.path(f"{job}/fingerprint").write_text("other")
 
 
 def cut_off(host: Host, folder: Path, when: Callable[[], bool], **variables: Any) -> None:

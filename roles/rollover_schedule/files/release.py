@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Installs, tries and removes releases on the host: folders HOME/releases/NAME that hold all that a job runs.
 
+release.py safe USER GROUP NAME HOME...  whether nobody but root can change what root installs there, and it is the role's to delete
+release.py folder USER FOLDER          make a folder that the user writes to
 release.py install HOME NAME PYTHON FOLDER   of FOLDER/release.tar.gz and FOLDER/requirements.txt
 release.py try RELEASE USER [r:FILE | w:FOLDER ...]   whether the user can run it, read the files and write to the folders
 release.py check RELEASE JOB           whether the release understands the job file
@@ -13,6 +15,7 @@ A release is done when it holds the file "complete". What is not done is made an
 from __future__ import annotations
 
 import fcntl
+import grp
 import os
 import pwd
 import re
@@ -27,6 +30,10 @@ from typing import Any
 
 _COLLECTION = "src/ansible_collections/tracestack/jaeger"
 _RELEASE = re.compile("[0-9a-f]{16}")
+_MARK = ".made-by-tracestack"
+# What the releases before there was a mark wrote.
+_OF_A_RELEASE = {"src", "venv", "complete"}
+_OF_A_JOB = {"job.json", "fingerprint", "inventory"}
 _IMPORTS = "import jaeger_es_maintenance.scheduled, ansible_collections.tracestack.jaeger.plugins.modules.es_maintenance"
 
 
@@ -45,6 +52,120 @@ class Problem(Exception):
     """A sentence for the user."""
 
 
+def safe(user: str, group: str, name: str, *homes: str) -> None:
+    """Look at the folders before anything is written to them or deleted in them."""
+    for home in map(Path, homes):
+        if os.getuid() == 0:
+            _check_owners(home, user)
+        job = home / "jobs" / name
+        for folder in (job, *home.glob("releases/*")):
+            if strange := _strange(folder, home):
+                raise Problem(
+                    f"{folder} (rollover_schedule_home) was not made by this role: it has no file {_MARK}, and {strange} among its "
+                    "files. Nothing was changed or deleted: set rollover_schedule_home to another folder."
+                )
+    if os.getuid() == 0 and user != "root":
+        _check_group(user, group)
+
+
+def _check_owners(home: Path, user: str) -> None:
+    """Nobody but root may put something else in place of what root writes, runs and deletes there."""
+    inside = [home / "releases", home / "jobs", *home.glob("releases/*"), *home.glob("jobs/*")]
+    for folder in (*_leading_to(home), *inside):
+        if fault := _not_roots(folder, user):
+            raise Problem(
+                f"rollover_schedule_home is {home}: root installs programs there, and {fault}, who could replace them. Set it to a "
+                f"folder that only root can write to, as are all folders above it, or make {folder} such a folder."
+            )
+
+
+def _leading_to(folder: Path) -> Iterator[Path]:
+    """The folder and all above it, also those that links lead by."""
+    for one in (*reversed(folder.parents), folder):
+        yield one
+        if one.is_symlink():
+            yield from _leading_to(one.parent / one.readlink())
+
+
+def _not_roots(folder: Path, user: str) -> str:
+    """Why not only root can change what is in the folder; nothing if it is so, or if it is not there."""
+    try:
+        found = folder.stat()
+    except FileNotFoundError:
+        return ""
+    if found.st_uid != 0:
+        return f"{folder} belongs to {_name_of(found.st_uid)}"
+    if found.st_mode & 0o002:
+        return f"{folder} is open to everybody"
+    if _is_account(user) and user != "root" and _may(user, "-w", str(folder)):
+        return f"{folder} is open to {user}"
+    return ""
+
+
+def _check_group(user: str, group: str) -> None:
+    """The group reads the job, secrets among it."""
+    if not _is_account(user):
+        return  # the role makes it, with a group of its own
+    account = pwd.getpwnam(user)
+    try:
+        found = grp.getgrnam(group) if group else grp.getgrgid(account.pw_gid)
+    except KeyError:
+        raise Problem(f"there is no group {group or account.pw_gid} (rollover_schedule_group).") from None
+    if found.gr_gid not in os.getgrouplist(user, account.pw_gid):
+        raise Problem(f"the user {user} is not in the group {found.gr_name} (rollover_schedule_group).")
+    members = {*found.gr_mem, *(one.pw_name for one in pwd.getpwall() if one.pw_gid == found.gr_gid)}
+    if others := sorted(members - {user, "root"}):
+        raise Problem(
+            f"the group {found.gr_name} of the user {user} has other members ({', '.join(others[:3])}), who could read the job's "
+            f"passwords: set rollover_schedule_group to a group of the user {user} alone."
+        )
+
+
+def _is_account(user: str) -> bool:
+    try:
+        return bool(pwd.getpwnam(user))
+    except KeyError:
+        return False
+
+
+def _name_of(uid: int) -> str:
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def _strange(folder: Path, home: Path) -> str:
+    """What is in a folder of a job or a release that the role did not make; nothing if it is the role's."""
+    if folder.parent.name == "releases" and not _RELEASE.fullmatch(folder.name):
+        return ""  # not looked at by anything
+    names = {one.name for one in folder.iterdir()} if folder.is_dir() else set()
+    if _MARK in names:
+        return ""
+    if folder.parent == home / "releases":
+        return min(names - _OF_A_RELEASE, default="")
+    return min((name for name in names if not _is_part_of_job(folder / name)), default="")
+
+
+def _is_part_of_job(path: Path) -> bool:
+    if path.name == "run":
+        return "jaeger_es_maintenance" in _text(path)
+    return path.name.isdigit() and path.is_dir() and {one.name for one in path.iterdir()} <= _OF_A_JOB
+
+
+def make_folder(user: str, folder: Path) -> None:
+    """Make it for the user. Root does so only where nobody can put a link in its place meanwhile, else the user does."""
+    if os.getuid() == 0 and not any(_not_roots(one, user) for one in _leading_to(folder.parent)):
+        folder.mkdir(parents=True, mode=0o750)
+        os.chown(folder, pwd.getpwnam(user).pw_uid, -1, follow_symlinks=False)
+    else:
+        _run(
+            ["mkdir", "--parents", "--mode=750", str(folder)],
+            f"the user {user} cannot make {folder}:",
+            **_become(user),
+        )
+
+
 def install(home: Path, name: str, python: str, folder: Path) -> None:
     """Make the release, unless somebody else has done so meanwhile."""
     release = home / "releases" / name
@@ -52,6 +173,7 @@ def install(home: Path, name: str, python: str, folder: Path) -> None:
         if not (release / "complete").exists():
             shutil.rmtree(release, ignore_errors=True)
             release.mkdir(parents=True)
+            (release / _MARK).touch()
             _unpack(folder / "release.tar.gz", release)
             _make_venv(release, folder / "requirements.txt", python)
             (release / "complete").touch()
@@ -101,8 +223,12 @@ def attempt(release: Path, user: str, *needs: str) -> None:
     flags = {"r": ("-r", "read"), "w": ("-w", "write to")}
     for kind, _colon, path in (need.partition(":") for need in needs):
         flag, verb = flags[kind]
-        if subprocess.run(["test", flag, path], check=False, **become).returncode:
+        if not _may(user, flag, path):
             raise Problem(f"the user {user} cannot {verb} {path}, or it is not there: the job would fail.")
+
+
+def _may(user: str, flag: str, path: str) -> bool:
+    return subprocess.run(["test", flag, path], check=False, **_become(user)).returncode == 0
 
 
 def check(release: Path, job: str) -> None:
@@ -137,8 +263,9 @@ def prune(home: Path, needed: str = "") -> None:
 
 def _own(home: Path) -> list[Path]:
     """The releases and the jobs in it. The folder is the user's choice, and may hold what is somebody else's."""
-    releases = [one for one in home.glob("releases/*") if _RELEASE.fullmatch(one.name)]
-    return releases + [one.parent for one in home.glob("jobs/*/*/job.json") if one.parent.name.isdigit()]
+    found = [one for one in home.glob("releases/*") if _RELEASE.fullmatch(one.name)]
+    found += [one.parent for one in home.glob("jobs/*/*/job.json") if one.parent.name.isdigit()]
+    return [one for one in found if not _strange(one if one.parent.name == "releases" else one.parent, home)]
 
 
 def _command_lines() -> Iterator[str]:
@@ -185,6 +312,8 @@ def main(command: str, *words: str) -> int:
     """Run a command of the list above."""
     os.umask(0o022)
     commands: dict[str, Callable[[], None]] = {
+        "safe": lambda: safe(*words),
+        "folder": lambda: make_folder(words[0], Path(words[1])),
         "install": lambda: install(Path(words[0]), words[1], words[2], Path(words[3])),
         "try": lambda: attempt(Path(words[0]), *words[1:]),
         "check": lambda: check(Path(words[0]), words[1]),
