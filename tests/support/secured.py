@@ -66,8 +66,8 @@ class Secured:
 
 
 @contextmanager
-def secured(folder: Path, release: str) -> Iterator[Secured]:
-    """Run a secured server on a free port until the block ends."""
+def secured(folder: Path, release: str, *, anonymous: bool = False) -> Iterator[Secured]:
+    """Run a secured server on a free port until the block ends. anonymous (OpenSearch): who says no name can read Jaeger's indices."""
     config = folder / "data" / "config"
     config.mkdir(parents=True)
     subprocess.run(helper("build", release, security=True), check=True, capture_output=True)
@@ -80,6 +80,8 @@ def secured(folder: Path, release: str) -> Iterator[Secured]:
     stranger = Authority(elsewhere, "stranger-ca")
     configure = configure_opensearch if release.startswith("opensearch") else configure_elasticsearch
     settings = [f"--setting={line}" for line in configure(config, server_cert)]
+    if anonymous:
+        allow_anonymous_reading(config / "opensearch-security")
     command = helper(
         *("run", release, "--data", str(folder / "data"), "--port", str(port), *settings), security=True
     )
@@ -194,6 +196,19 @@ def configure_opensearch(config: Path, server_cert: Path) -> list[str]:
         "plugins.security.allow_default_init_securityindex=true",
         "plugins.security.authcz.admin_dn=CN=nobody",
     ]
+
+
+def allow_anonymous_reading(own: Path) -> None:
+    """Switch on OpenSearch's anonymous user, who is a reader."""
+    settings: dict[str, Any] = yaml.safe_load((own / "config.yml").read_text())
+    settings["config"]["dynamic"]["http"]["anonymous_auth_enabled"] = True
+    (own / "config.yml").write_text(json.dumps(settings))
+    role = {"index_permissions": [{"index_patterns": ["*jaeger-*"], "allowed_actions": READING}]}
+    change(own / "roles.yml", anybody=role)
+    change(
+        own / "roles_mapping.yml",
+        anybody={"backend_roles": ["opendistro_security_anonymous_backendrole"]},
+    )
 
 
 def change(file: Path, **entries: Any) -> None:
