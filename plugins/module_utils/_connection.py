@@ -147,7 +147,7 @@ def secrets_in_urls(urls: Iterable[str]) -> set[str]:
     for url in urls:
         before, at, _host = url.rpartition("@")
         if at:
-            found.update(before.rpartition("//")[2].split(":"))
+            found.update((before.partition("://")[2] or before).split(":"))
         found.update(part.partition("=")[2] or part for part in url.partition("?")[2].split("&"))
     return {secret for secret in found if secret}
 

@@ -11,13 +11,14 @@ Exceptions become fail_json here and nowhere else.
 from __future__ import annotations
 
 import os
+import re
 import time
 import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Any
+from typing import Any, NoReturn
 
 from ansible.module_utils.basic import AnsibleModule, missing_required_lib
 
@@ -114,9 +115,35 @@ class Report:
         return {"trace_id": self.trace_id} if self.trace_id else {}
 
 
+class Module(AnsibleModule):
+    """A module whose failures do not show what is secret in a URL.
+
+    Ansible checks the options first. Its complaint comes with all of them, and it knows only which options are secret as a whole.
+    """
+
+    def __init__(self, spec: ArgumentSpec) -> None:
+        AnsibleModule.__init__(self, **spec.to_kwargs(), supports_check_mode=True)
+
+    def fail_json(self, msg: str, **kwargs: Any) -> NoReturn:
+        """End with this sentence."""
+        self.no_log_values.update(secrets_in_urls(_urls_in(self.params)))
+        super().fail_json(msg, **kwargs)
+
+
+def _urls_in(value: Any) -> Iterator[str]:
+    """The texts that may be URLs, or several, in options that nobody has checked."""
+    if isinstance(value, str):
+        yield from (text for text in (value, *value.split(",")) if "://" in text or re.search(":.*@", text))
+    elif isinstance(value, Mapping):
+        yield from _urls_in(list(value.values()))
+    elif isinstance(value, (list, tuple)):
+        for each in value:
+            yield from _urls_in(each)
+
+
 def run_module(name: str, spec: ArgumentSpec, prepare: Callable[[Mapping[str, Any]], Job]) -> None:
     """Run a module that changes index sets, from its argument spec to its exit."""
-    module = AnsibleModule(**spec.to_kwargs(), supports_check_mode=True)
+    module = Module(spec)
     report = Report()
     with clear_errors(module, report):
         options = connection_options(module)

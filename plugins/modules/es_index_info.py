@@ -134,8 +134,6 @@ trace_id:
 from datetime import datetime
 from typing import Any
 
-from ansible.module_utils.basic import AnsibleModule
-
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
     ArgumentSpec,
     age_spec,
@@ -150,6 +148,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
 from ansible_collections.tracestack.jaeger.plugins.module_utils._maintenance import ENTRY, maintenance_job
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import (
     Job,
+    Module,
     Report,
     Run,
     clear_errors,
@@ -230,7 +229,7 @@ def main() -> None:
     entries = {"type": "list", "elements": "dict", "options": ENTRY}
     own = ArgumentSpec({"index_prefix": {"type": "str"}, "index_sets": entries})
     spec = connection_spec().merge(age_spec()).merge(snapshot_spec()).merge(own)
-    module = AnsibleModule(**spec.to_kwargs(), supports_check_mode=True)
+    module = Module(spec)
     with clear_errors(module):
         options = connection_options(module)
         prefix = module.params["index_prefix"]

@@ -39,6 +39,13 @@ EXTERNAL = {"elasticsearch_method": "external"}
             "elasticsearch_url is localhost:9200; it must begin with http:// or https:// and a host.",
         ),
         (
+            {**EXTERNAL, "elasticsearch_url": "elastic:pw-4711@localhost:9200/?apikey=key-4711"},
+            (
+                "elasticsearch_url has a user name or a query in it: put user name and password into elasticsearch_username "
+                "and elasticsearch_password."
+            ),
+        ),
+        (
             {"elasticsearch_method": "docker"},
             (
                 "Elasticsearch cannot run in Docker: Docker does not answer here. Check that `docker info` works for this "
@@ -46,13 +53,14 @@ EXTERNAL = {"elasticsearch_method": "external"}
             ),
         ),
     ],
-    ids=["method", "heap", "port", "url", "no Docker daemon"],
+    ids=["method", "heap", "port", "url", "secret in the url", "no Docker daemon"],
 )
 def test_a_wrong_setting_changes_nothing(tmp_path: Path, variables: dict[str, Any], sentence: str) -> None:
     home = tmp_path / "home"
     nowhere = {"DOCKER_HOST": f"unix://{tmp_path}/docker.sock"}
     run = set_up("elasticsearch", home, variables, env=nowhere)
     assert run.error == sentence
+    assert "4711" not in run.output
     assert run.count("failed") == 1
     assert run.count("changed") == 0
     assert not home.exists()

@@ -170,9 +170,7 @@ def open_to_all(url: str, request: str = "GET /", status: int = 200) -> str:
 
 
 def lets_in(request: str = "GET /", status: int = 200) -> str:
-    return (
-        f"lets anybody in: its answer to {request} without a password has the status {status}, and only 401 refuses"
-    )
+    return f"lets anybody in: its answer to {request} without a password has the status {status}, and only 401 refuses"
 
 
 # Of this run alone: it is looked for in the command lines of the whole machine, where other tests run, too.
@@ -243,8 +241,8 @@ def test_what_is_refused_at_once(exposure: Exposure, tmp_path: Path) -> None:
         "password-in-url": (
             settings(method="tunnel", local_url="http://elastic:pw-4711@127.0.0.1:9200"),
             (
-                "elasticsearch_exposure_local_url has a user name in it: put that into elasticsearch_exposure_username "
-                "and elasticsearch_exposure_password."
+                "elasticsearch_exposure_local_url has a user name or a query in it: put user name and password into "
+                "elasticsearch_exposure_username and elasticsearch_exposure_password."
             ),
         ),
         "host-port": (

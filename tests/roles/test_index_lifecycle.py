@@ -264,11 +264,22 @@ def test_a_secret_is_used_and_never_shown(sets: Elasticsearch, tmp_path: Path) -
             seen[name] = stack.enter_context(proxy(sets.url, look))
             hosts[name] = {**variables, "elasticsearch_url": seen[name].url}
             hosts[f"wrong {name}"] = {**hosts[name], "index_lifecycle_conditions": "daily"}
+        url = {
+            "elasticsearch_url": f"http://jaeger:{secret}@es:9200/?apikey={secret}",
+            "rollover_state": True,
+        }
+        hosts["wrong url"] = url
+        hosts["wrong url, which is not the first fault"] = {**url, "index_lifecycle_client_cert": "/no/such"}
         run = rollover_on(tmp_path, hosts, "-vvvv", "--diff", "--check", env=env)
     assert {name: (counts["failed"], counts["changed"]) for name, counts in run.recap.items()} == {
         name: (1, 0) if name.startswith("wrong") else (0, 1) for name in hosts
     }
-    assert run.error.startswith("argument 'index_lifecycle_conditions' is of type str")
+    for words in (
+        "argument 'index_lifecycle_conditions' is of type str",
+        "server_urls: the URL of es carries credentials",
+        "parameters are required together: client_cert, client_key",
+    ):
+        assert any(error.startswith(words) for error in run.errors.values()), words
     assert {name: each.authorizations for name, each in seen.items()} == {
         name: {sent} for name, (_variables, sent) in sources.items()
     }

@@ -244,6 +244,13 @@ def test_what_is_refused_before_a_cluster_is_asked(es: Elasticsearch, tmp_path: 
             {"jaeger_method": "operator", "jaeger_maintenance_by": "nobody"},
             "value of jaeger_maintenance_by must be one of: collection, operator, got: nobody",
         ),
+        "password in a URL": (
+            {"elasticsearch_url": "http://elastic:pw-4711@es:9200"},
+            (
+                "jaeger_elasticsearch_urls or jaeger_elasticsearch_check_urls has a user name or a query in it: put user name "
+                "and password into jaeger_elasticsearch_username and jaeger_elasticsearch_password."
+            ),
+        ),
         "absent process": (
             {"jaeger_state": "absent"},
             (
@@ -275,5 +282,6 @@ def test_what_is_refused_before_a_cluster_is_asked(es: Elasticsearch, tmp_path: 
         )
     (tmp_path / "set_up.yml").write_text(SET_UP)
     hosts = {name: variables for name, (variables, _sentence) in cases.items()}
-    run = play_on(hosts, tmp_path / "set_up.yml", {"tracestack_home": str(tmp_path / "home")})
+    run = play_on(hosts, tmp_path / "set_up.yml", {"tracestack_home": str(tmp_path / "home")}, "-vvv")
+    assert "pw-4711" not in run.output
     assert run.refusals() == {name: sentence for name, (_variables, sentence) in cases.items()}

@@ -19,7 +19,11 @@ from jaeger_es_maintenance.files import read_mapping
 from jaeger_es_maintenance.flags import UsageError
 
 _SECRET_OPTIONS = ("password", "api_key", "bearer_token")
-_SECRET_VARIABLE = re.compile(r"PASSW|SECRET|TOKEN|API_?KEY", re.IGNORECASE)
+# Not PWD and OLDPWD, which are folders.
+_SECRET_VARIABLE = re.compile(
+    r"PASS(?:W|PHRASE|_|$)|[^D]_?PWD(?:_|$)|SECRET|TOKEN|(?:API|ACCESS|PRIVATE)_?KEY|CREDENTIAL|AUTHORIZATION|_AUTH$|HEADERS?$",
+    re.IGNORECASE,
+)
 
 
 def _part(kind: type) -> Callable[[Any, str], Any]:
@@ -100,15 +104,38 @@ class Job:
         """What must not be told, whoever says it."""
         options = self.options or {}
         yield from (str(options[name]) for name in _SECRET_OPTIONS if options.get(name))
-        urls = [options.get(name) for name in ("server_urls", "url", "hosts")]
-        for url in str(urls).replace("'", " ").replace(",", " ").split():
-            credentials = url.rpartition("@")[0].rpartition("/")[2]
-            secret = credentials.partition(":")[2]
-            yield from filter(None, {secret, unquote(secret)})
-        if self.playbook:
-            yield from (v for n, v in self.playbook.environment.items() if _SECRET_VARIABLE.search(n) and v)
+        for name in ("server_urls", "url", "hosts"):
+            given = options.get(name) or ()
+            for url in given if isinstance(given, list) else [given]:
+                yield from _secrets_in_urls(str(url))
+        yield from _secrets_in_urls(self.metrics.pushgateway or "")
+        for name, value in self.playbook.environment.items() if self.playbook else ():
+            yield from _secrets_in_urls(value)
+            if _SECRET_VARIABLE.search(name):
+                yield from _readable(value)
+            if "HEADER" in name.upper():
+                for header in value.split(","):
+                    secret = header.partition("=")[2].strip()
+                    yield from _readable(secret)
+                    yield from _readable(unquote(secret).rpartition(" ")[2])  # after the word Basic or Bearer
         if self.webhook.url:
             yield self.webhook.url
+
+
+def _secrets_in_urls(text: str) -> Iterator[str]:
+    """The password, or the token in place of a user, and the values of the query, of each URL in a text."""
+    for url in {text, *re.split(r"[\s,]+", text)}:
+        address, _mark, query = url.partition("?")
+        if "://" in url:
+            credentials = (url if "@" in query else address).rpartition("@")[0].partition("://")[2]
+            yield from _readable(credentials.partition(":")[2] or credentials)
+            for parameter in query.split("&"):
+                yield from _readable(parameter.partition("=")[2])
+
+
+def _readable(secret: str) -> Iterator[str]:
+    """As it is written, and as it is meant."""
+    yield from filter(None, {secret, unquote(secret)})
 
 
 def read_job(path: str) -> Job:

@@ -231,6 +231,47 @@ def test_secrets_are_known(tmp_path: Path) -> None:
     webhook = {"url": "http://hooks/four"}
     job = read(tmp_path, {"name": "x", "options": options, "webhook": webhook})
     assert set(job.secrets()) == {"p%40ss", "p@ss", "one", "two", "three", "http://hooks/four"}
-    environment = {"VAULT_PASSWORD": "five", "ANSIBLE_FORKS": "6"}
-    job = read(tmp_path, {"name": "x", "playbook": {"command": ["a"], "environment": environment}})
-    assert set(job.secrets()) == {"five"}
+    options["server_urls"] = ["https://es:9200/?apikey=a%2Fb&pretty", "http://u:p%2F//x@es"]
+    job = read(tmp_path, {"name": "x", "options": options})
+    assert set(job.secrets()) == {"a%2Fb", "a/b", "p%2F//x", "p///x", "one", "two", "three"}
+
+
+SECRET_VARIABLES = (
+    *(
+        "VAULT_PASSWORD",
+        "ANSIBLE_VAULT_PASSPHRASE",
+        "ANSIBLE_BECOME_PASS",
+        "SSHPASS",
+        "MYSQL_PWD",
+        "db_pwd",
+        "GH_TOKEN",
+    ),
+    *(
+        "ES_API_KEY",
+        "ES_APIKEY",
+        "AWS_SECRET_ACCESS_KEY",
+        "GOOGLE_CREDENTIALS",
+        "BASIC_AUTH",
+        "SSH_PRIVATE_KEY",
+    ),
+)
+PLAIN_VARIABLES = ("PWD", "OLDPWD", "ANSIBLE_FORKS", "AUTHOR", "SSH_AUTH_SOCK", "KEYBOARD")
+
+
+def test_secrets_of_the_environment_are_known(tmp_path: Path) -> None:
+    """By the name of the variable, or as part of a URL; headers are several."""
+
+    def secrets(**environment: str) -> set[str]:
+        job = {"name": "x", "playbook": {"command": ["a"], "environment": environment}}
+        return set(read(tmp_path, job).secrets())
+
+    assert {name for name in SECRET_VARIABLES if secrets(**{name: "4711"}) != {"4711"}} == set()
+    assert {name for name in PLAIN_VARIABLES if secrets(**{name: "4711"})} == set()
+    assert secrets(HTTPS_PROXY="http://me:p%40ss@proxy:3128") == {"p%40ss", "p@ss"}
+    assert secrets(no_proxy="es,.example.org", PIP_INDEX_URL="https://t%3Dx@pypi/simple") == {"t%3Dx", "t=x"}
+    headers = "authorization=Basic%20bWU6cHc=,x-tenant=acme"
+    assert secrets(OTEL_EXPORTER_OTLP_HEADERS=headers) == {
+        *(headers, "Basic%20bWU6cHc=", "Basic bWU6cHc=", "bWU6cHc=", "acme"),
+        "authorization=Basic bWU6cHc=,x-tenant=acme",
+    }
+    assert secrets(OTEL_EXPORTER_OTLP_TRACES_HEADERS="key=4711") == {"key=4711", "4711"}

@@ -51,6 +51,29 @@ def test_hostile_prefix() -> None:
     refuse(cases, begins=True)
 
 
+def test_what_a_url_carries_is_not_shown_by_whoever_refuses_another_option() -> None:
+    """Ansible checks the options first, and its answer has all of them (-vvv shows that); the module would refuse such a URL."""
+    url = "http://jaeger:pw-4711@es:9200/x?apikey=key-4711&more"
+    places: tuple[dict[str, Any], ...] = (
+        {"server_urls": url},
+        {"server_urls": ["http://es:9200", url]},
+        {"server_urls": [f"http://jaeger:pw//4711@es,http://{url}"]},
+        {"url": f"{url},http://es:9200"},
+        {"hosts": [url]},
+        {"otlp_endpoint": url},
+        {"server_urls": {"first": url}},
+        {"server_url": url},
+        {"server_urls": "jaeger:pw-4711@es:9200"},
+    )
+    shown = []
+    for module in ("es_rollover", "es_maintenance", "es_index_info"):
+        for place in places:
+            answer = run_module(module, timeout="soon", **place)
+            assert answer.message
+            shown += [(module, place, answer.output)] * ("4711" in answer.output)
+    assert not shown
+
+
 BAD: tuple[Case, ...] = (
     ("es_rollover_init", {"shards": 0}, "shards is 0: it must be 1 or more"),
     ("es_rollover_init", {"shards": -1}, "shards is -1"),
