@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.playbooks import play_on, processes, set_up
+from tests.support.playbooks import files, play_on, processes, set_up
 from tests.support.servers import ROOT
 
 REGISTRY = {"traced_api_image_delivery": "registry", "traced_api_registry_url": "registry.example.org"}
@@ -32,6 +32,10 @@ IMAGE = """
 
 def test_a_wrong_setting_changes_nothing(tmp_path: Path) -> None:
     """And asks no cluster. There is none: the kubeconfig does not exist."""
+    theirs = tmp_path / "theirs/venv"
+    (theirs / "bin").mkdir(parents=True)
+    for file in ("bin/thesis", "pyvenv.cfg"):
+        (theirs / file).touch()
     process: dict[str, tuple[dict[str, Any], str]] = {
         "method": (
             {"traced_api_method": "systemd"},
@@ -66,6 +70,13 @@ def test_a_wrong_setting_changes_nothing(tmp_path: Path) -> None:
                 "traced_api_python is '/no/such/python' on Python: it must be a Python 3.11 or newer that can make "
                 "virtual environments. Install one (Debian and Ubuntu: python3 and python3-venv), or set traced_api_python "
                 "to its path."
+            ),
+        ),
+        "virtual environment of others": (
+            {"traced_api_home": str(theirs.parent)},
+            (
+                f"{theirs} (traced_api_home) was not made by this role: it has no file .made-by-tracestack, and bin among "
+                "its files. Nothing was changed or deleted: set traced_api_home to a folder that the role made, or to a new or empty one."
             ),
         ),
         "state": (
@@ -145,6 +156,7 @@ def test_a_wrong_setting_changes_nothing(tmp_path: Path) -> None:
     run = play_on(hosts, playbook, {"tracestack_home": str(home)})
     cases = process | kubernetes
     assert run.refusals() == {name: sentence for name, (_variables, sentence) in cases.items()}
+    assert files(theirs.parent) == {"venv/bin/thesis", "venv/pyvenv.cfg"}
     assert "hidden-word" not in run.output
     assert not home.exists()
 
