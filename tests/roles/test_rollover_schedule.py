@@ -8,6 +8,7 @@ leaves there, a release above all, the next one begins with.
 
 from __future__ import annotations
 
+import json
 import re
 import shutil
 import threading
@@ -588,11 +589,30 @@ def cut_off(host: Host, folder: Path, when: Callable[[], bool], **variables: Any
     assert host.machine.started[-1].wait(20) != 0
 
 
+def schedule_in_a_users_home(host: Host) -> str:
+    """The folder of a further schedule on the record, from before such folders were refused, and now of that user's own files."""
+    folder = f"/home/{TRACY}/schedule"
+    host.machine(
+        "sh", "-c", f"mkdir -p {folder}/jobs/{NAME} && echo 'five years' >{folder}/jobs/{NAME}/thesis.txt"
+    )
+    host.machine("chown", "--recursive", TRACY, folder)
+    record = json.loads(host.text(RECORD))
+    other = {"id": f"cron system {folder}", "home": folder}
+    record["schedules"].append({**record["schedules"][0], **other})
+    host.machine.path(RECORD).write_text(json.dumps(record))
+    return folder
+
+
 def test_absent_leaves_the_log(host: Host) -> None:
     """In check mode, for real, and again, from nothing."""
     went_well(host.schedule("--check", state="absent"), changed=True)
     assert host.schedules()
-    went_well(host.schedule(state="absent", job="playbook"), changed=True)
+    theirs = schedule_in_a_users_home(host)
+    run = went_well(host.schedule(state="absent", job="playbook"), changed=True)
+    assert f"{theirs} is left as it is, because others than root can change it." in " ".join(
+        run.output.split()
+    )
+    assert files(host.machine.path(theirs)) == {f"jobs/{NAME}/thesis.txt"}
     assert host.schedules() == []
     gone = (HOME, RECORD, f"/var/lib/jaeger-es-maintenance/{NAME}.lock")
     assert not any(host.machine.path(one).exists() for one in gone)

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: GPL-3.0-or-later
 """Installs, tries and removes releases on the host: folders HOME/releases/NAME that hold all that a job runs.
 
-release.py safe USER GROUP NAME HOME...  whether nobody but root can change what root installs there, and it is the role's to delete
+release.py safe USER GROUP NAME TARGET HOME...  whether what is in the homes is the role's to write and delete. Prints those that are
+                                       left alone: others than root can change them. TARGET, where root installs, must be none of them
 release.py folder USER FOLDER          make a folder that the user writes to
 release.py install HOME NAME PYTHON FOLDER   of FOLDER/release.tar.gz and FOLDER/requirements.txt
 release.py try RELEASE USER [r:FILE | w:FOLDER ...]   whether the user can run it, read the files and write to the folders
@@ -52,11 +53,15 @@ class Problem(Exception):
     """A sentence for the user."""
 
 
-def safe(user: str, group: str, name: str, *homes: str) -> None:
-    """Look at the folders before anything is written to them or deleted in them."""
+def safe(user: str, group: str, name: str, target: str, *homes: str) -> None:
+    """Look at the folders before anything is written to them or deleted in them. Without a target, nobody reads a job."""
     for home in map(Path, homes):
-        if os.getuid() == 0:
-            _check_owners(home, user)
+        fault = _open_to_others(home, user) if os.getuid() == 0 else ""
+        if fault and str(home) == target:
+            raise Problem(fault)
+        if fault:
+            print(home)
+            continue
         job = home / "jobs" / name
         for folder in (job, *home.glob("releases/*")):
             if strange := _strange(folder, home):
@@ -64,19 +69,20 @@ def safe(user: str, group: str, name: str, *homes: str) -> None:
                     f"{folder} (rollover_schedule_home) was not made by this role: it has no file {_MARK}, and {strange} among its "
                     "files. Nothing was changed or deleted: set rollover_schedule_home to another folder."
                 )
-    if os.getuid() == 0 and user != "root":
+    if os.getuid() == 0 and user != "root" and target:
         _check_group(user, group)
 
 
-def _check_owners(home: Path, user: str) -> None:
-    """Nobody but root may put something else in place of what root writes, runs and deletes there."""
+def _open_to_others(home: Path, user: str) -> str:
+    """Who else than root could replace what root writes, runs and deletes there; nothing if nobody could."""
     inside = [home / "releases", home / "jobs", *home.glob("releases/*"), *home.glob("jobs/*")]
     for folder in (*_leading_to(home), *inside):
         if fault := _not_roots(folder, user):
-            raise Problem(
+            return (
                 f"rollover_schedule_home is {home}: root installs programs there, and {fault}, who could replace them. Set it to a "
                 f"folder that only root can write to, as are all folders above it, or make {folder} such a folder."
             )
+    return ""
 
 
 def _leading_to(folder: Path) -> Iterator[Path]:
