@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 # Elasticsearch's default http.max_initial_line_length is 4 KiB; the rest is for the method and the parameters.
 MAX_NAMES_BYTES = 3500
 Description = dict[str, Any]
+Specs = Mapping[str, Mapping[str, Any]]
 T = TypeVar("T")
 
 
@@ -100,12 +101,16 @@ class PutTemplate(_Certain):
 
 @dataclass(frozen=True)
 class CreateIndex(_Certain):
-    """Create an index together with its aliases, in one atomic step, if it gets what template says."""
+    """Create an index together with its aliases, in one atomic step, if it gets what template says.
+
+    specs has what an alias is beyond its flag, as in Index.
+    """
 
     index: str
     aliases: Mapping[str, bool | None]
     why: str
     template: Template
+    specs: Specs = field(default_factory=dict)
 
     def describe(self) -> list[Description]:
         return [
@@ -115,26 +120,30 @@ class CreateIndex(_Certain):
 
     def apply(self, cluster: Cluster) -> Outcome:
         cluster.check_template(self.index, self.template)
-        cluster.create_index(self.index, self.aliases)
+        cluster.create_index(self.index, alias_bodies(self.aliases, self.specs))
         return DONE
 
     def predict(self, state: State) -> State:
-        return state.put(Index(self.index, UNBORN, dict(self.aliases)))
+        return state.put(_new_index(self.index, self.aliases, self.specs))
 
     def remaining(self, state: State) -> Action | None:
-        if self.index not in state.indices:
-            return self
-        add = tuple((self.index, alias, flag) for alias, flag in self.aliases.items())
-        return UpdateAliases(self.why, add=add).remaining(state)
+        # Whoever has made it may have rolled over since: an alias that it lacks is a matter for the next look at the whole set.
+        return None if self.index in state.indices else self
 
 
 @dataclass(frozen=True)
 class UpdateAliases(_Certain):
-    """Add and remove aliases, in one atomic step. Entries: (index, alias, is_write_index flag), (index, alias)."""
+    """Add and remove aliases, in one atomic step. Entries: (index, alias, is_write_index flag), (index, alias).
+
+    specs has what an added alias is beyond its flag, as in Index. alone: aliases that are on nothing else afterwards, wherever
+    another run has put them meanwhile; with each the pattern of where that may be.
+    """
 
     why: str
     add: tuple[tuple[str, str, bool | None], ...] = ()
     remove: tuple[tuple[str, str], ...] = ()
+    specs: Specs = field(default_factory=dict)
+    alone: tuple[tuple[str, str], ...] = ()
 
     def describe(self) -> list[Description]:
         removed = [
@@ -145,24 +154,40 @@ class UpdateAliases(_Certain):
         ]
 
     def apply(self, cluster: Cluster) -> Outcome:
-        cluster.update_aliases(self.add, self.remove)
+        elsewhere = tuple((pattern, alias) for alias, pattern in self.alone)
+        bodies = tuple(
+            (name, alias, alias_body(flag, self.specs.get(alias))) for name, alias, flag in self.add
+        )
+        cluster.update_aliases(bodies, elsewhere + self.remove)
         return DONE
 
     def predict(self, state: State) -> State:
         changed: dict[str, Index] = {}
-        for name, alias in self.remove:
+        for name, alias in (*self.remove, *self._elsewhere(state)):
             if index := changed.get(name) or state.indices.get(name):
                 changed[name] = index.without_alias(alias)
         for name, alias, flag in self.add:
             if index := changed.get(name) or state.indices.get(name):
-                changed[name] = index.with_alias(alias, flag)
+                changed[name] = index.with_alias(alias, flag, self.specs.get(alias))
         return state.put(*changed.values())
 
     def remaining(self, state: State) -> Action | None:
         known = state.indices
         add = tuple(e for e in self.add if e[0] in known and known[e[0]].aliases.get(e[1], "none") != e[2])
         remove = tuple(e for e in self.remove if e[0] in known and e[1] in known[e[0]].aliases)
-        return replace(self, add=add, remove=remove) if add or remove else None
+        if self._elsewhere(state):  # taken away there and added here in one step, or not at all
+            return replace(self, remove=remove)
+        return replace(self, add=add, remove=remove, alone=()) if add or remove else None
+
+    def _elsewhere(self, state: State) -> list[tuple[str, str]]:
+        """Where the aliases that are to be alone are besides."""
+        wanted = {(name, alias) for name, alias, _flag in self.add}
+        return [
+            (index.name, alias)
+            for alias, _pattern in self.alone
+            for index in state.behind(alias)
+            if (index.name, alias) not in wanted
+        ]
 
 
 @dataclass(frozen=True)
@@ -180,6 +205,7 @@ class Rollover:
     conditions: Mapping[str, Any]
     named: bool = True
     why: str = field(default="its conditions are met")
+    specs: Specs = field(default_factory=dict)
 
     @property
     def target(self) -> str | None:
@@ -202,13 +228,14 @@ class Rollover:
         return Outcome(True, new_index=name) if conditions_met(found) else Outcome(False, _unmet(found))
 
     def apply(self, cluster: Cluster) -> Outcome:
-        name, found = cluster.rollover(self.write_alias, self.target, self.conditions, self.aliases)
+        bodies = alias_bodies(self.aliases, self.specs)
+        name, found = cluster.rollover(self.write_alias, self.target, self.conditions, bodies)
         return Outcome(True, new_index=name) if name else Outcome(False, _unmet(found))
 
     def predict(self, state: State) -> State:
         old = state.indices.get(self.old_index)
         flag = old.aliases.get(self.write_alias) if old else None
-        new = Index(self.new_index, UNBORN, {**self.aliases, self.write_alias: flag})
+        new = _new_index(self.new_index, {**self.aliases, self.write_alias: flag}, self.specs)
         if old is None:
             return state.put(new)
         # With is_write_index the old index stays behind the write alias and loses the flag; without, it leaves.
@@ -251,7 +278,8 @@ class DeleteIndices(_Certain):
 class Snapshot(_Plain):
     """Keep indices in a snapshot, and see that it has succeeded, before they are deleted. seconds: how long at most.
 
-    The name follows from stamp and indices, so that one whose answer was lost is found again.
+    The name follows from stamp, cluster, run and indices, so that one whose answer was lost is found again, and that of another
+    cluster in the same repository, or of another run, is another one.
     """
 
     repository: str
@@ -259,11 +287,11 @@ class Snapshot(_Plain):
     stamp: str
     seconds: int
 
-    @property
-    def snapshot(self) -> str:
-        """Name of the snapshot."""
-        digest = hashlib.sha256(",".join(sorted(self.names)).encode()).hexdigest()[:8]
-        return f"jaeger-retention-{self.stamp}-{digest}"
+    def snapshot(self, cluster_uuid: str, run: str) -> str:
+        """Name of the snapshot, in a cluster and of a run."""
+        parts = (cluster_uuid, ",".join([run, *sorted(self.names)]))
+        digests = (hashlib.sha256(part.encode()).hexdigest()[:8] for part in parts)
+        return "-".join(("jaeger-retention", self.stamp, *digests))
 
     def describe(self) -> list[Description]:
         why = f"kept in repository {self.repository} before it is deleted"
@@ -274,8 +302,9 @@ class Snapshot(_Plain):
         return DONE
 
     def apply(self, cluster: Cluster) -> Outcome:
-        cluster.snapshot(self.repository, self.snapshot, self.names, self.seconds)
-        return Outcome(True, told={"snapshot": f"{self.repository}/{self.snapshot}"})
+        name = self.snapshot(cluster.info.uuid, cluster.run)
+        cluster.snapshot(self.repository, name, self.names, self.seconds)
+        return Outcome(True, told={"snapshot": f"{self.repository}/{name}"})
 
     def predict(self, state: State) -> State:
         return state
@@ -285,11 +314,41 @@ class Snapshot(_Plain):
 
 
 @dataclass(frozen=True)
+class Restore(_Plain):
+    """Bring indices back from a snapshot, without the aliases that they had. seconds: how long to wait for them at most."""
+
+    repository: str
+    snapshot: str
+    names: tuple[str, ...]
+    seconds: int
+
+    def describe(self) -> list[Description]:
+        where = f"{self.repository}/{self.snapshot}"
+        why = "it is not in the cluster any more"
+        return [{"action": "restore", "index": name, "snapshot": where, "why": why} for name in self.names]
+
+    def preview(self, cluster: Cluster) -> Outcome:
+        cluster.check_snapshot(self.repository, self.snapshot, self.names)
+        return DONE
+
+    def apply(self, cluster: Cluster) -> Outcome:
+        cluster.restore(self.repository, self.snapshot, self.names, self.seconds)
+        return DONE
+
+    def predict(self, state: State) -> State:
+        return state.put(*(Index(name, UNBORN) for name in self.names))
+
+    def remaining(self, state: State) -> Action | None:
+        left = tuple(name for name in self.names if name not in state.indices)
+        return replace(self, names=left) if left else None
+
+
+@dataclass(frozen=True)
 class Adopt(_Certain):
     """Move the documents of indices that sit where an alias belongs into a generation, and put the alias there.
 
     The documents are copied while the collector goes on writing; only the last of them are copied under a write
-    block, which ends with the one request that deletes the sources and adds the aliases.
+    block, which ends with the one request that deletes the sources and adds the aliases. moved: those that the sources had.
     """
 
     sources: tuple[str, ...]
@@ -298,10 +357,23 @@ class Adopt(_Certain):
     template: Template
     add: tuple[tuple[str, str, bool | None], ...]
     remove: tuple[tuple[str, str], ...] = ()
+    specs: Specs = field(default_factory=dict)
+    moved: tuple[str, ...] = ()
 
     def describe(self) -> list[Description]:
         why = "an index was where an alias belongs; its documents are moved into a generation"
-        return [{"action": "adopt", "index": self.target, "old_index": s, "why": why} for s in self.sources]
+        adopted = [
+            {"action": "adopt", "index": self.target, "old_index": s, "why": why} for s in self.sources
+        ]
+        why = "an alias of the index whose documents are moved"
+        return adopted + [
+            {"action": "add_alias", "index": self.target, "alias": alias, "why": why} for alias in self.moved
+        ]
+
+    @property
+    def bodies(self) -> tuple[tuple[str, str, Mapping[str, Any]], ...]:
+        """What is to be added, as the server takes it: index, alias, what the alias is."""
+        return tuple((name, alias, alias_body(flag, self.specs.get(alias))) for name, alias, flag in self.add)
 
     def apply(self, cluster: Cluster) -> Outcome:
         cluster.check_template(self.target, self.template)
@@ -311,7 +383,7 @@ class Adopt(_Certain):
     def predict(self, state: State) -> State:
         if self.target not in state.indices:
             state = state.put(Index(self.target, UNBORN))
-        swap = UpdateAliases("", self.add, (*self.remove, (self.target, self.marker)))
+        swap = UpdateAliases("", self.add, (*self.remove, (self.target, self.marker)), self.specs)
         return swap.predict(state.drop(self.sources))
 
     def remaining(self, state: State) -> Action | None:
@@ -366,7 +438,9 @@ def merge(actions: Sequence[Action]) -> list[tuple[Action, Parts]]:
     if aliases:
         add = tuple(entry for one in aliases.values() for entry in one.add)
         remove = tuple(entry for one in aliases.values() for entry in one.remove)
-        merged.append((UpdateAliases("", add, remove), dict(aliases)))
+        specs = {alias: spec for one in aliases.values() for alias, spec in one.specs.items()}
+        alone = tuple(entry for one in aliases.values() for entry in one.alone)
+        merged.append((UpdateAliases("", add, remove, specs, alone), dict(aliases)))
     for group in snapshots.values():
         names = tuple(name for one in group.values() for name in one.names)
         merged.append((replace(next(iter(group.values())), names=names), dict(group)))
@@ -378,6 +452,20 @@ def merge(actions: Sequence[Action]) -> list[tuple[Action, Parts]]:
         told = {place: replace(deletions[place], names=part) for place, part in parts.items()}
         merged.append((DeleteIndices(names, {}), dict(told)))
     return merged
+
+
+def alias_body(flag: bool | None, spec: Mapping[str, Any] | None) -> dict[str, Any]:
+    """An alias as the server takes it: its flag, if it has one, and what it is beyond that."""
+    return {**({} if flag is None else {"is_write_index": flag}), **(spec or {})}
+
+
+def alias_bodies(aliases: Mapping[str, bool | None], specs: Specs) -> dict[str, dict[str, Any]]:
+    """Aliases as the server takes them, by name."""
+    return {alias: alias_body(flag, specs.get(alias)) for alias, flag in aliases.items()}
+
+
+def _new_index(name: str, aliases: Mapping[str, bool | None], specs: Specs) -> Index:
+    return Index(name, UNBORN, dict(aliases), specs={a: s for a, s in specs.items() if s and a in aliases})
 
 
 def conditions_met(found: Mapping[str, bool]) -> bool:

@@ -25,6 +25,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
     OutcomeUnknownError,
     RefusedError,
     RequestFailedError,
+    shortfall,
 )
 
 if TYPE_CHECKING:
@@ -78,6 +79,7 @@ class Adoption:
 
     def _run(self) -> Adopted:
         self._check_health()
+        self._check_fields()
         self._make_target()
         for _round in range(_ROUNDS):
             if sum(self._copy(source) for source in self._sources) <= _PAGE:
@@ -85,7 +87,7 @@ class Adoption:
         began = time.monotonic()
         try:
             for source in self._sources:
-                self._ask("PUT", f"/{quote(source)}/_block/write")
+                self._block(source)
             for source in self._sources:
                 self._copy(source)
             documents = self._compare()
@@ -106,8 +108,23 @@ class Adoption:
                     "moved. Nothing was changed."
                 )
 
+    def _check_fields(self) -> None:
+        """Refuse what is not stored whole: a copy would lack fields, though no document."""
+        for source in self._sources:
+            found = self._ask("GET", f"/{quote(source)}", None, {"flat_settings": "true"})[source]
+            kept = found["mappings"].get("_source") or {}
+            mode = kept.get("mode") or found["settings"].get("index.mapping.source.mode") or "stored"
+            whole = str(kept.get("enabled", "true")).lower() == "true" and str(mode).lower() == "stored"
+            if not whole or kept.get("includes") or kept.get("excludes"):
+                raise RefusedError(
+                    f"{source} does not keep its documents whole (its mapping has _source: {json.dumps(kept)}, mode {mode}), so "
+                    "they cannot be moved. Nothing was changed. Rename it, by a clone, if you want to keep it."
+                )
+
     def _whole(self, answer: Mapping[str, Any], source: str) -> Mapping[str, Any]:
         """The answer, if every shard has its part in it."""
+        if answer.get("timed_out"):
+            raise OutcomeUnknownError(f"{source} did not answer in time")
         shards = answer["_shards"]
         if shards["failed"] or shards["successful"] != shards["total"]:
             raise RefusedError(
@@ -115,6 +132,17 @@ class Adoption:
                 "be moved. Nothing was deleted and no alias was changed."
             )
         return answer
+
+    def _block(self, source: str) -> None:
+        """Let nothing be written to a source. Raises OutcomeUnknownError while a shard may still take what is under way."""
+        answer = self._ask("PUT", f"/{quote(source)}/_block/write")
+        blocked = [one.get("blocked") for one in answer["indices"]]
+        if not (
+            answer.get("acknowledged") is True
+            and answer.get("shards_acknowledged") is True
+            and blocked == [True]
+        ):
+            raise OutcomeUnknownError(f"{source} has not been blocked on all its shards")
 
     def _make_target(self) -> None:
         body: dict[str, Any] = {"aliases": {self._wanted.marker: {}}}
@@ -127,7 +155,7 @@ class Adoption:
     def _copy(self, source: str) -> int:
         """Copy what was written to a source since its last copy began. Returns the number of documents."""
         mark = self._newest(source)
-        self._ask("POST", f"/{quote(source)}/_refresh")
+        self._refresh(source)
         query = {"range": {"_seq_no": {"gt": self._marks[source]}}}
         page = {"size": _PAGE, "query": query, "sort": ["_doc"], "version": True}
         params = {"scroll": _SCROLL, "allow_partial_search_results": "false"}
@@ -141,6 +169,11 @@ class Adoption:
         self._ask("DELETE", "/_search/scroll", {"scroll_id": answer["_scroll_id"]})
         self._marks[source] = mark
         return copied
+
+    def _refresh(self, index: str) -> None:
+        """Let what was written be found. Raises OutcomeUnknownError unless each shard that there is has done so."""
+        if lacking := shortfall(self._ask("POST", f"/{quote(index)}/_refresh")):
+            raise OutcomeUnknownError(f"{index} could not be refreshed: {lacking}")
 
     def _newest(self, source: str) -> int:
         """A sequence number up to which every shard of the source has been written."""
@@ -184,7 +217,7 @@ class Adoption:
     def _compare(self) -> int:
         """The number of documents in the target. Raises RefusedError unless it is that of the sources together."""
         target = self._wanted.target
-        self._ask("POST", f"/{quote(target)}/_refresh")
+        self._refresh(target)
         expected = sum(self._count(source) for source in self._sources)
         found = self._count(target)
         if found != expected:
@@ -209,11 +242,10 @@ class Adoption:
         actions: list[dict[str, Any]] = [{"remove_index": {"index": source}} for source in wanted.sources]
         actions += [{"remove": {"index": index, "alias": alias}} for index, alias in wanted.remove]
         actions.append({"remove": {"index": wanted.target, "alias": wanted.marker}})
-        for index, alias, flag in wanted.add:
-            entry = {"index": index, "alias": alias, **({} if flag is None else {"is_write_index": flag})}
-            actions.append({"add": entry})
-        if self._ask("POST", "/_aliases", {"actions": actions}).get("acknowledged") is not True:
-            raise OutcomeUnknownError("POST /_aliases was not acknowledged")
+        actions += [{"add": {"index": index, "alias": alias, **body}} for index, alias, body in wanted.bodies]
+        answer = self._ask("POST", "/_aliases", {"actions": actions})
+        if answer.get("acknowledged") is not True or shortfall(answer):
+            raise OutcomeUnknownError("POST /_aliases was not acknowledged, or not for all of it")
 
     def _unblock(self) -> None:
         """Let the collector write again. Where the sources are gone the swap was done, and its answer lost."""

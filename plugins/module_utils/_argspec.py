@@ -120,10 +120,11 @@ def age_spec() -> ArgumentSpec:
     )
 
 
-def snapshot_spec() -> ArgumentSpec:
-    """The options of the doc fragment _snapshot."""
+def deletion_spec() -> ArgumentSpec:
+    """The options of the doc fragment _deletion."""
     return ArgumentSpec(
         {
+            "ignored_aliases": {"type": "list", "elements": "str", "default": []},
             "snapshot_repository": {"type": "str"},
             "snapshot_timeout": {"type": "int", "default": 3600},
         },
@@ -200,9 +201,14 @@ def age_rule_of(params: Mapping[str, Any]) -> Callable[[datetime, datetime | Non
 
 
 def retention_rule_of(
-    params: Mapping[str, Any], retention: Mapping[str, Any], name: str = "", **which: bool
+    params: Mapping[str, Any],
+    retention: Mapping[str, Any],
+    name: str = "",
+    *,
+    generations: bool = True,
+    dated: bool = False,
 ) -> Callable[[datetime], RetentionRule]:
-    """The rule of retention for a time. which: generations, dated, as in RetentionRule."""
+    """The rule of retention for a time. generations, dated: as in RetentionRule."""
     if all(retention[limit] is None for limit in RETENTION_LIMITS):
         raise ConfigurationError(
             f"{name.rstrip('.')}: no limit is given: give days, max_size or max_generations."
@@ -217,7 +223,7 @@ def retention_rule_of(
     size = retention["max_size"]
     max_size = None if size is None else size_in_bytes(f"{name}max_size", size)
     seconds = not_negative("snapshot_timeout", params["snapshot_timeout"], least=1)
-    repository = _checked_repository(params["snapshot_repository"])
+    repository = checked_repository(params["snapshot_repository"])
 
     def rule(now: datetime) -> RetentionRule:
         return RetentionRule(
@@ -226,14 +232,17 @@ def retention_rule_of(
             retention["max_generations"],
             least,
             retention["only_unreadable"],
-            snapshot=(repository, f"{now:%Y.%m.%d-%H.%M.%S}", seconds) if repository else None,
-            **which,
+            generations,
+            dated,
+            (repository, f"{now:%Y.%m.%d-%H.%M.%S}", seconds) if repository else None,
+            tuple(params["ignored_aliases"]),
         )
 
     return rule
 
 
-def _checked_repository(name: str | None) -> str | None:
+def checked_repository(name: str | None) -> str | None:
+    """The name of a repository, or what is wrong with it."""
     if name is not None and not re.fullmatch(r"[^\s,*?\"<>|\\/#]+", name):
         raise ConfigurationError(
             f"snapshot_repository is {name!r}: give the name of one repository that is registered in the cluster."

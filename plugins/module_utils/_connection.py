@@ -15,10 +15,12 @@ from __future__ import annotations
 import base64
 import os
 import re
+import secrets
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timezone
 from ipaddress import IPv6Address
@@ -35,9 +37,11 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
     ConnectionFailedError,
     MissingLibraryError,
     NotElasticsearchError,
+    OtherClusterError,
     OutcomeUnknownError,
     RefusedError,
     RequestFailedError,
+    shortfall,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
@@ -52,6 +56,8 @@ if TYPE_CHECKING:
     from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import Adopt
 
 T = TypeVar("T")
+# What the paths end with of an adoption's POST requests that change nothing.
+_READING = ("_search", "_refresh", "scroll")
 PASSING = (429, 502, 503, 504)
 MAX_PAUSE = 8.0
 _ADVICE = "Check server_urls and whether the server runs, or try again later."
@@ -78,6 +84,11 @@ _GRACE = 5
 # What a snapshot of a name that is taken is answered with, before Elasticsearch 8 and from then on.
 _SNAPSHOT_EXISTS = ("invalid_snapshot_name_exception", "snapshot_name_already_in_use_exception")
 _OLDEST_ELASTICSEARCH = 5  # no OpenSearch has such a number yet
+# How often the cluster is asked who it is before the first change, each time on a new connection.
+_CONFIRMATIONS = 3
+_IDLE = 1  # seconds
+# What a node that has not found its cluster yet says instead of the cluster's uuid.
+_NO_CLUSTER = "_na_"
 
 
 @dataclass(frozen=True)
@@ -216,8 +227,12 @@ class Cluster:
         self._options = options
         self._where = _urls(options)
         self._send = _Sender(options, trace)
+        self._identified = self._confirmed = False
+        self._known: set[Any] = set()  # the connections on which the cluster has said who it is
+        self.run = secrets.token_hex(8)  # tells this run's snapshots from all others
         self.trace = trace
         self.info = self._identify()
+        self._identified = True
 
     # Reads
 
@@ -225,7 +240,8 @@ class Cluster:
         """Aliases, blocks and creation dates of the indices that match, in one request (more, if a URL cannot name
         all patterns); templates only if asked for.
         """
-        kept = ("aliases", "data_stream", "settings.index.creation_date", "settings.index.blocks")
+        settings = ("creation_date", "blocks", "verified_before_close")
+        kept = ("aliases", "data_stream", *(f"settings.index.{name}" for name in settings))
         params = {
             "expand_wildcards": "all",
             "ignore_unavailable": "true",
@@ -241,11 +257,13 @@ class Cluster:
         params = {
             "expand_wildcards": "all",
             "ignore_unavailable": "true",
-            "filter_path": "metadata.indices.*.rollover_info",
+            "filter_path": "cluster_uuid,metadata.indices.*.rollover_info",
         }
         times: dict[str, datetime] = {}
         for group in batches(patterns):
-            times.update(self._get(f"/_cluster/state/metadata/{_target(group)}", _rollover_times, params))
+            uuid, found = self._get(f"/_cluster/state/metadata/{_target(group)}", _rollover_times, params)
+            self._check_uuid(uuid)
+            times.update(found)
         return times
 
     def read_sizes(self, state: State, patterns: Iterable[str]) -> State:
@@ -303,6 +321,20 @@ class Cluster:
                 f"there is no snapshot repository {name}: nothing is deleted without a snapshot."
             )
 
+    def check_snapshot(self, repository: str, name: str, indices: Iterable[str]) -> None:
+        """Raise RefusedError where there is no such snapshot, or where it has not succeeded or lacks an index."""
+        path = f"/_snapshot/{_quoted(repository)}/{_quoted(name)}"
+        found = self._get_or_none(path, _snapshot_state)
+        if found is None:
+            raise RefusedError(
+                f"there is no snapshot {name} in repository {repository}. Nothing was changed."
+            )
+        state, contained, _told = found
+        if lacking := sorted(set(indices) - contained):
+            raise RefusedError(f"snapshot {name} does not have {', '.join(lacking)}. Nothing was changed.")
+        if state != "SUCCESS":
+            raise RefusedError(f"snapshot {name} is {state}, not SUCCESS. Nothing was changed.")
+
     def check_ilm_policy(self, name: str) -> None:
         """Raise RefusedError where there is no ILM policy of this name, or no ILM."""
         if self.info.distribution == "opensearch":
@@ -345,16 +377,16 @@ class Cluster:
                 "PUT", f"/_template/{_quoted(template.name)}", {"index_patterns": patterns, **content}
             )
 
-    def create_index(self, index: str, aliases: Mapping[str, bool | None]) -> None:
+    def create_index(self, index: str, aliases: Mapping[str, Mapping[str, Any]]) -> None:
         """Create an index together with its aliases: one atomic step."""
-        self._change("PUT", f"/{_quoted(index)}", {"aliases": _alias_bodies(aliases)})
+        self._change("PUT", f"/{_quoted(index)}", {"aliases": dict(aliases)})
 
     def rollover(
         self,
         alias: str,
         new_index: str | None,
         conditions: Mapping[str, Any],
-        aliases: Mapping[str, bool | None],
+        aliases: Mapping[str, Mapping[str, Any]],
     ) -> tuple[str | None, dict[str, bool]]:
         """Roll to exactly this new index (None: the server names it), which gets the aliases in the same step.
 
@@ -362,7 +394,7 @@ class Cluster:
         """
         body: dict[str, Any] = {"conditions": dict(conditions)}
         if aliases:
-            body["aliases"] = _alias_bodies(aliases)
+            body["aliases"] = dict(aliases)
         path = _rollover_path(alias, new_index)
         answer = self._change("POST", path, body)
         rolled = str(answer.get("new_index")) if answer.get("rolled_over") is True else None
@@ -372,13 +404,13 @@ class Cluster:
             raise OutcomeUnknownError(f"POST {path} got an answer that is not Elasticsearch's") from None
 
     def update_aliases(
-        self, add: Iterable[tuple[str, str, bool | None]], remove: Iterable[tuple[str, str]]
+        self, add: Iterable[tuple[str, str, Mapping[str, Any]]], remove: Iterable[tuple[str, str]]
     ) -> None:
-        """Add and remove aliases, all in one atomic step. Each entry: index, alias, is_write_index flag."""
+        """Add and remove aliases, all in one atomic step. Entries: index, alias, what the alias is; index or pattern, alias."""
         actions: list[dict[str, Any]] = [
             {"remove": {"index": index, "alias": alias}} for index, alias in remove
         ]
-        actions += [{"add": {"index": index, "alias": alias, **_flag(flag)}} for index, alias, flag in add]
+        actions += [{"add": {"index": index, "alias": alias, **body}} for index, alias, body in add]
         self._change("POST", "/_aliases", {"actions": actions})
 
     def end_write_block(self, index: str) -> None:
@@ -393,12 +425,19 @@ class Cluster:
     def snapshot(self, repository: str, name: str, indices: Iterable[str], seconds: int) -> None:
         """Keep indices in a snapshot and wait until it has succeeded, so many seconds at most.
 
-        A snapshot of this name that is there already is the one that is waited for. Raises RefusedError for any
-        other end than SUCCESS, or if an index is not in it.
+        What the snapshot says of itself tells whose it is. Raises RefusedError for any other end than SUCCESS, if an index is
+        not in it, or if it is not this run's, of this cluster and of the indices that are there now.
         """
         path = f"/_snapshot/{_quoted(repository)}/{_quoted(name)}"
         wanted = set(indices)
-        body = {"indices": ",".join(sorted(wanted)), "include_global_state": False}
+        before = self._index_uuids(wanted)
+        told = {
+            "by": "tracestack.jaeger",
+            "run": self.run,
+            "cluster_uuid": self.info.uuid,
+            "indices": before,
+        }
+        body = {"indices": ",".join(sorted(wanted)), "include_global_state": False, "metadata": told}
         try:
             self._change("PUT", path, body)
         except RequestFailedError as refused:
@@ -406,11 +445,22 @@ class Cluster:
                 raise
         end = time.monotonic() + seconds
         attempt = 0
-        state, contained = self._get(path, _snapshot_state)
-        while state in ("IN_PROGRESS", "STARTED") and time.monotonic() < end:
+        state, contained, found = self._get(path, _snapshot_state)
+        while state in ("IN_PROGRESS", "STARTED") and found == told and time.monotonic() < end:
             self.pause(attempt)
             attempt += 1
-            state, contained = self._get(path, _snapshot_state)
+            state, contained, found = self._get(path, _snapshot_state)
+        if found != told:
+            raise RefusedError(
+                f"snapshot {name} in repository {repository} is not this run's: another run, or another cluster, has made it. "
+                "Nothing was deleted."
+            )
+        after = self._index_uuids(wanted)
+        if changed := sorted(index for index in after if after[index] != before.get(index)):
+            raise RefusedError(
+                f"{', '.join(changed)}: made anew since snapshot {name} began, so it is not what the snapshot has. Nothing was "
+                "deleted."
+            )
         if state != "SUCCESS" or wanted - contained:
             lacking = f", without {', '.join(sorted(wanted - contained))}" if wanted - contained else ""
             raise RefusedError(
@@ -418,14 +468,59 @@ class Cluster:
                 "was deleted."
             )
 
+    def restore(self, repository: str, name: str, indices: Iterable[str], seconds: int) -> None:
+        """Bring indices back from a snapshot and wait until all their shards are there, so many seconds at most.
+
+        They come without aliases, and without the ILM policy that might delete them at once.
+        """
+        names = sorted(indices)
+        self.check_snapshot(repository, name, names)
+        body = {
+            "indices": ",".join(names),
+            "include_global_state": False,
+            "include_aliases": False,
+            "ignore_index_settings": ["index.lifecycle.name", "index.lifecycle.rollover_alias"],
+        }
+        self._change("POST", f"/_snapshot/{_quoted(repository)}/{_quoted(name)}/_restore", body)
+        end = time.monotonic() + seconds
+        attempt = 0
+        while (status := self._worst_health(names)) == "red":
+            if time.monotonic() > end:
+                raise RefusedError(
+                    f"{', '.join(names)}: not restored after {seconds} s (snapshot_timeout). The server goes on with it; run again "
+                    "to have them readable."
+                )
+            self.pause(attempt)
+            attempt += 1
+        if status not in ("yellow", "green"):
+            raise OutcomeUnknownError("nothing is known of the indices that were to be restored")
+
+    def _worst_health(self, names: Iterable[str]) -> str:
+        params = {"level": "cluster", "timeout": "0s", "filter_path": "status"}
+        statuses = [
+            self._get(f"/_cluster/health/{_target(group)}", lambda answer: str(answer["status"]), params)
+            for group in batches(names)
+        ]
+        return next((status for status in ("red", "yellow", "green") if status in statuses), "")
+
+    def _index_uuids(self, names: Iterable[str]) -> dict[str, str]:
+        """What tells indices from others that had, or will have, the same names; of those that are there."""
+        params = {"ignore_unavailable": "true", "filter_path": "*.settings.index.uuid"}
+        found: dict[str, str] = {}
+        for group in batches(sorted(names)):
+            found.update(self._get(f"/{_target(group)}/_settings", _uuids_of, params))
+        return found
+
     def adopt(self, wanted: Adopt) -> Adopted:
         """Move the documents of indices that sit in an alias's place into a generation, and put the alias there."""
         return Adoption(self._object, wanted).run()
 
     def _object(self, method: str, path: str, body: Any, params: Mapping[str, str]) -> Mapping[str, Any]:
         """A request that is sent once and answered with an object."""
+        if method != "GET" and path.rpartition("/")[2] not in _READING:
+            self._confirm()
         try:
-            answer = self._send(method, path, params, body)
+            answer = self._exchange(method, path, params, body)
         except NotElasticsearchError:
             answer = None
         if not isinstance(answer, Mapping):
@@ -436,9 +531,8 @@ class Cluster:
 
     def _identify(self) -> ClusterInfo:
         """One request tells who is there and what their clocks say: the tasks that it is itself."""
-        params = {"format": "json", "h": "start_time,version", "actions": "cluster:monitor/tasks/lists*"}
         try:
-            version, clock = self._get("/_cat/tasks", _version_and_clock, params)
+            version, clock = self._version_and_clock()
         except RequestFailedError as refused:
             raise NotElasticsearchError(
                 f"{self._where} answers GET /_cat/tasks with {refused.status}: it is neither Elasticsearch nor OpenSearch, "
@@ -447,7 +541,81 @@ class Cluster:
         # Elasticsearch says what it is in a header since 7.14; OpenSearch counts from 1 and does not.
         if not self._send.product and int(version.split(".")[0]) >= _OLDEST_ELASTICSEARCH:
             raise NotElasticsearchError(_not_elasticsearch(self._options))
-        return ClusterInfo("elasticsearch" if self._send.product else "opensearch", version, clock)
+        distribution = "elasticsearch" if self._send.product else "opensearch"
+        connection = self._send.connection
+        uuid = self._one_uuid()
+        if connection is None or connection is not self._send.connection:
+            version, clock = self._version_and_clock()  # those were perhaps another cluster's
+        return ClusterInfo(distribution, version, clock, uuid)
+
+    def _version_and_clock(self) -> tuple[str, datetime]:
+        params = {"format": "json", "h": "start_time,version", "actions": "cluster:monitor/tasks/lists*"}
+        return self._get("/_cat/tasks", _version_and_clock, params)
+
+    def _one_uuid(self) -> str:
+        """The uuid of the cluster behind all URLs, of those that answer now."""
+        found: dict[str, str] = {}
+        for url in self._send.each_url():
+            with suppress(
+                OutcomeUnknownError
+            ):  # who is silent now is asked before anything that it says counts
+                found[url] = self._ask_uuid()
+        if not found:
+            found[self._send.url] = self._get("/", _uuid)
+        first, *others = found
+        for other in others:
+            if found[other] != found[first]:
+                raise OtherClusterError(
+                    f"{first} and {other} are not of one cluster: their cluster_uuid is {found[first]} and {found[other]}. Give in "
+                    "server_urls the URLs of one cluster only. Nothing was changed."
+                )
+        return found[first]
+
+    def _ask_uuid(self) -> str:
+        return _understood("/", _uuid, self._exchange("GET", "/", {}, None), self._options)
+
+    def _check_uuid(self, uuid: str) -> None:
+        """Go no further if it is another cluster that answers."""
+        if uuid != self.info.uuid:
+            raise OtherClusterError(
+                f"{self._send.url} has answered for two clusters: their cluster_uuid is {self.info.uuid}, which this run has read, "
+                f"and {uuid}. Nothing more was sent. Check what stands between this host and the servers, such as a load balancer."
+            )
+
+    def _exchange(
+        self, method: str, path: str, params: Mapping[str, str], body: Any, attempt: int = 0
+    ) -> Any:
+        """One request and its answer, which counts only if it came from the cluster that was read."""
+        try:
+            answer = self._send(method, path, params, body, attempt)
+        except RequestFailedError:
+            self._check_connection(path)
+            raise
+        self._check_connection(path)
+        return answer
+
+    def _check_connection(self, path: str) -> None:
+        """Go no further if what has just answered, over a connection that is not known yet, is another cluster."""
+        connection = self._send.connection
+        if path == "/":  # which is what is checked
+            self._known.update([connection] if connection else [])
+        elif self._identified and connection not in self._known:
+            self._check_uuid(self._ask_uuid())
+
+    def _confirm(self) -> None:
+        """Directly before a change: it is still the cluster that was read.
+
+        Before the first one that is asked several times, each time on a new connection; then where the change would need a new
+        one. To a server that closes each connection a change goes over a new one all the same.
+        """
+        for _time in range(0 if self._confirmed else _CONFIRMATIONS):
+            self._send.reconnect()
+            self._check_uuid(self._get("/", _uuid))
+        self._confirmed = True
+        for _time in range(_CONFIRMATIONS):
+            if not self._send.idle and self._send.connection in self._known:
+                return
+            self._check_uuid(self._get("/", _uuid))
 
     def _get(self, path: str, understand: Callable[[Any], T], params: Mapping[str, str] | None = None) -> T:
         return self._ask("GET", path, understand, dict(params or {}), None)
@@ -468,28 +636,28 @@ class Cluster:
         """A request that changes nothing, repeated while the trouble may pass."""
         for attempt in range(self._options.retries + 1):
             try:
-                return understand(self._send(method, path, params, body, attempt))
+                answer = self._exchange(method, path, params, body, attempt)
+                return _understood(path, understand, answer, self._options)
             except OutcomeUnknownError as passing:
                 if attempt == self._options.retries:
                     raise ConnectionFailedError(f"{self._where}: {passing}. {_ADVICE}") from None
-            except ODD:
-                raise NotElasticsearchError(
-                    f"{_not_elasticsearch(self._options)} It was asked for {path}."
-                ) from None
             self.pause(attempt)
         raise AssertionError("unreachable")
 
     def _change(self, method: str, path: str, body: Any, params: Mapping[str, str] | None = None) -> Any:
         """A request that changes something, sent once. Only the server's own yes (or a rollover's no) counts."""
         patience = {"master_timeout": f"{self._options.timeout}s"}
+        self._confirm()
         try:
-            answer = self._send(method, path, {**patience, **(params or {})}, body)
+            answer = self._exchange(method, path, {**patience, **(params or {})}, body)
         except NotElasticsearchError:
             raise OutcomeUnknownError(f"{method} {path} got an answer that is not Elasticsearch's") from None
         yes = isinstance(answer, Mapping) and True in (answer.get("acknowledged"), answer.get("accepted"))
         no = isinstance(answer, Mapping) and answer.get("rolled_over") is False
         if not (yes or no):
             raise OutcomeUnknownError(f"{method} {path} was not acknowledged")
+        if lacking := shortfall(answer):
+            raise OutcomeUnknownError(f"{method} {path} was done in part: {lacking}")
         return answer
 
     @property
@@ -520,20 +688,73 @@ def _transport_library() -> Any:
     return elastic_transport
 
 
+def _understood(path: str, understand: Callable[[Any], T], answer: Any, options: ConnectionOptions) -> T:
+    """What an answer says. Raises OutcomeUnknownError where it is not all of it."""
+    if lacking := shortfall(answer):
+        raise OutcomeUnknownError(f"{path} was answered in part: {lacking}")
+    try:
+        return understand(answer)
+    except ODD:
+        raise NotElasticsearchError(f"{_not_elasticsearch(options)} It was asked for {path}.") from None
+
+
 class _Sender:
     """Sends one request over HTTP and tells each way in which it can fail apart.
 
+    All go to one URL, and over one connection while that holds, until one is not answered: the next one goes to the next URL.
     product: whether the first answer said that it is Elasticsearch's; if so, each later one must say it too.
     """
 
     def __init__(self, options: ConnectionOptions, trace: Trace) -> None:
-        elastic_transport = self._library = _transport_library()
+        self._library = _transport_library()
         self._options = options
         self._trace = trace
         self._headers = {"accept": "application/json", **_authorization(options)}
-        nodes = [_node(elastic_transport.NodeConfig, url, options) for url in options.server_urls]
-        self._transport = elastic_transport.Transport(nodes, max_retries=0, retry_on_timeout=False)
+        self._transports = [self._transport_to(url) for url in options.server_urls]
+        self._at = 0
+        self._answered = time.monotonic()
         self.product: bool | None = None
+
+    def _transport_to(self, url: str) -> Any:
+        node = _node(self._library.NodeConfig, url, self._options)
+        return self._library.Transport([node], max_retries=0, retry_on_timeout=False)
+
+    @property
+    def url(self) -> str:
+        """Where the next request goes to."""
+        return self._options.server_urls[self._at]
+
+    def each_url(self) -> Iterator[str]:
+        """All URLs, each for the requests that are sent before the next one is taken; then that which was used before."""
+        before = self._at
+        for place, url in enumerate(self._options.server_urls):
+            self._at = place
+            yield url
+        self._at = before
+
+    @property
+    def connection(self) -> Any:
+        """The connection that the next request to this URL goes over; None if that will be a new one.
+
+        A server may close one at any time, without a word; the library then makes a new one, without a word.
+        """
+        from urllib3.util.connection import is_connection_dropped
+
+        waiting = (
+            self._transports[self._at].node_pool.get().pool.pool
+        )  # the last one that was used is taken first
+        last = waiting.queue[-1] if waiting and waiting.queue else None
+        return None if last is None or is_connection_dropped(last) else last.sock
+
+    @property
+    def idle(self) -> bool:
+        """Whether the connection has not been used for so long that the next request may need another one."""
+        return time.monotonic() - self._answered > _IDLE
+
+    def reconnect(self) -> None:
+        """Let the next request have a new connection."""
+        self._transports[self._at].close()
+        self._transports[self._at] = self._transport_to(self.url)
 
     def __call__(self, method: str, path: str, params: Mapping[str, str], body: Any, attempt: int = 0) -> Any:
         with self._trace.request(method, path, attempt) as request:
@@ -554,7 +775,7 @@ class _Sender:
         library = self._library
         told = library.OpenTelemetrySpan(request.span)  # which node it goes to, and its URL
         try:
-            meta, answer = self._transport.perform_request(
+            meta, answer = self._transports[self._at].perform_request(
                 method, target, body=body, headers=headers, otel_span=told
             )
         except library.TlsError as failed:
@@ -562,8 +783,12 @@ class _Sender:
         except library.SerializationError:
             raise NotElasticsearchError(_not_elasticsearch(self._options)) from None
         except library.TransportError as failed:
+            self._turn()
             raise OutcomeUnknownError(_no_answer(failed.message)) from None
         request.answered(meta.status)
+        self._answered = time.monotonic()
+        if meta.status in PASSING:
+            self._turn()
         if not 200 <= meta.status < 300:
             raise _refused(method, path, meta.status, answer, self._options)
         named = meta.headers.get("x-elastic-product") == "Elasticsearch"
@@ -572,6 +797,10 @@ class _Sender:
         if self.product and not named:
             raise NotElasticsearchError(_not_elasticsearch(self._options))
         return answer
+
+    def _turn(self) -> None:
+        """The next request goes to the next URL."""
+        self._at = (self._at + 1) % len(self._transports)
 
 
 def _authorization(options: ConnectionOptions) -> dict[str, str]:
@@ -685,9 +914,19 @@ def _indices(answer: Any) -> dict[str, Index]:
 
 def _index(name: str, body: Mapping[str, Any]) -> Index:
     settings = body["settings"]["index"]
-    aliases = {alias: spec.get("is_write_index") for alias, spec in body.get("aliases", {}).items()}
+    told: Mapping[str, Mapping[str, Any]] = body.get("aliases", {})
+    aliases = {alias: spec.get("is_write_index") for alias, spec in told.items()}
     blocks = frozenset(block for block, on in settings.get("blocks", {}).items() if str(on) == "true")
-    return Index(name, _instant(int(settings["creation_date"])), aliases, blocks)
+    more = {alias: {k: v for k, v in spec.items() if k != "is_write_index"} for alias, spec in told.items()}
+    return Index(
+        name,
+        _instant(int(settings["creation_date"])),
+        aliases,
+        blocks,
+        closed=str(settings.get("verified_before_close"))
+        == "true",  # the server takes it away when it opens the index
+        specs={alias: spec for alias, spec in more.items() if spec},
+    )
 
 
 def _sizes(rows: Any) -> list[tuple[str, str | None, int, int]]:
@@ -703,27 +942,31 @@ def _sizes(rows: Any) -> list[tuple[str, str | None, int, int]]:
     ]
 
 
-def _snapshot_state(answer: Any) -> tuple[str, set[str]]:
+def _snapshot_state(answer: Any) -> tuple[str, set[str], Any]:
+    """State and indices of a snapshot, and what its maker has said of it."""
     (found,) = answer["snapshots"] if "snapshots" in answer else answer["responses"][0]["snapshots"]
-    return str(found["state"]), set(found["indices"])
+    return str(found["state"]), set(found["indices"]), found.get("metadata")
 
 
-def _flag(flag: bool | None) -> dict[str, bool]:
-    return {} if flag is None else {"is_write_index": flag}
+def _uuid(answer: Any) -> str:
+    """The cluster's uuid. Raises OutcomeUnknownError while its nodes have not found each other."""
+    uuid = str(answer["cluster_uuid"])
+    if uuid == _NO_CLUSTER:
+        raise OutcomeUnknownError(f"the cluster has not formed yet: its cluster_uuid is {_NO_CLUSTER}")
+    return uuid
 
 
-def _alias_bodies(aliases: Mapping[str, bool | None]) -> dict[str, dict[str, bool]]:
-    return {alias: _flag(flag) for alias, flag in aliases.items()}
+def _uuids_of(answer: Any) -> dict[str, str]:
+    return {name: str(body["settings"]["index"]["uuid"]) for name, body in answer.items()}
 
 
-def _rollover_times(answer: Any) -> dict[str, datetime]:
-    if set(answer) - {"metadata"}:
-        raise ValueError("not a cluster state")
+def _rollover_times(answer: Any) -> tuple[str, dict[str, datetime]]:
+    """The cluster's uuid, and when the server rolled an alias away from an index last, by the index's name."""
     found = answer.get("metadata", {}).get("indices", {})
     times = {
         name: [int(told["time"]) for told in body["rollover_info"].values()] for name, body in found.items()
     }
-    return {name: _instant(max(rolled)) for name, rolled in times.items() if rolled}
+    return _uuid(answer), {name: _instant(max(rolled)) for name, rolled in times.items() if rolled}
 
 
 def _instant(milliseconds: int) -> datetime:

@@ -5,6 +5,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 # What reading an answer of another form than the documented one gives.
 ODD = (KeyError, TypeError, ValueError, IndexError, AttributeError)
 
@@ -32,6 +35,10 @@ class ConnectionFailedError(JaegerStorageError):
 
 class AuthenticationFailedError(JaegerStorageError):
     """The server answered 401 or 403."""
+
+
+class OtherClusterError(ConnectionFailedError):
+    """Another cluster answers than the one that was read: nothing more is sent."""
 
 
 class NotElasticsearchError(JaegerStorageError):
@@ -63,3 +70,27 @@ class OutcomeUnknownError(JaegerStorageError):
 
     Whether the request took effect is not known: read the state again before anything is repeated.
     """
+
+
+def shortfall(answer: Any) -> str:
+    """What of a request an answer with status 200 says was not done, in words; empty if it was done whole.
+
+    Elasticsearch tells it apart for each action of _aliases since 8.15; an alias that was to be removed and is gone is as wanted.
+    """
+    if not isinstance(answer, Mapping):
+        return ""
+    shards = answer.get("_shards")
+    if isinstance(shards, Mapping) and shards.get("failed"):
+        return f"{shards['failed']} of {shards.get('total')} shards failed"
+    if answer.get("timed_out") is True:
+        return "the server ran out of time"
+    if answer.get("errors") is not True:
+        return ""
+    results = answer.get("action_results") or [{}]
+    failed = [one for one in results if one.get("status") != 200 and not _gone_already(one)]
+    return f"{len(failed)} of {len(results)} actions failed" if failed else ""
+
+
+def _gone_already(result: Mapping[str, Any]) -> bool:
+    action, error = result.get("action") or {}, result.get("error") or {}
+    return action.get("type") == "remove" and error.get("type") == "aliases_not_found_exception"

@@ -67,7 +67,7 @@ class _Steps:
 
 
 def maintenance_job(params: Mapping[str, Any], name: str = "index_sets") -> Job:
-    """The job that the options ask for: index_sets, index_prefix and those of the doc fragments _age and _snapshot.
+    """The job that the options ask for: index_sets, index_prefix and those of the doc fragments _age and _deletion.
 
     index_prefix is that of the entries which name none.
     """

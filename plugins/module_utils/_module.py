@@ -72,7 +72,8 @@ class Job:
     """What a module wants done: the steps by name, in each of them a planner for each index set that it is about.
 
     births: indices are made, which get the server's time. sizes: the sets whose planners ask for sizes on disk.
-    settles: aliases are put back, so what a run that overtook this one has done meanwhile is looked at afterwards.
+    settles: aliases are put back, so what is there afterwards is read, and what a run that overtook this one has undone is done again.
+    after_move: the planners that then take the place of the others, for the sets whose write alias this run has moved.
     may_be_missing: a set need not have any index yet. ilm_policy: one that must be there. separators: what stands
     in the dates of a set's dated indices, where it is not "-".
     """
@@ -81,6 +82,7 @@ class Job:
     templates: bool = False
     births: bool = False
     settles: bool = False
+    after_move: Mapping[IndexSet, Planner] = field(default_factory=dict)
     may_be_missing: bool = False
     ilm_policy: str | None = None
     sizes: frozenset[IndexSet] = frozenset()
@@ -241,6 +243,7 @@ class Run:
         self.report = report
         self.now = cluster.info.clock
         self.rollovers_known = False
+        self.overtaken = False
         self.absent: set[IndexSet] = set()
         self.ages_unknown: JaegerStorageError | None = None
 
@@ -259,7 +262,7 @@ class Run:
         with self._part("read"):
             self._read()
         self._all_steps()
-        if self.job.settles and self.report.actions and not self.check_mode:
+        if self.job.settles and (self.report.actions or self.overtaken) and not self.check_mode:
             with self._part("settle"):
                 self._settle()
 
@@ -282,7 +285,17 @@ class Run:
         fresh = self.cluster.read(patterns_of(self.job.index_sets)).split(self.job.index_sets)
         for index_set, state in fresh.items():
             self.states[index_set] = self.states[index_set].refreshed(state)
-        self._all_steps()
+        moved = {(told.get("alias"), told["action"]) for told in self.report.actions}
+        for name, step in self.job.steps.items():
+            with self._part(name):
+                self._step(
+                    {
+                        one: self.job.after_move.get(one, planner)
+                        if (one.write_alias, "add_alias") in moved
+                        else planner
+                        for one, planner in step.items()
+                    }
+                )
 
     def _read(self) -> None:
         sets = self.job.index_sets
@@ -311,6 +324,7 @@ class Run:
     def _agreed_time(self) -> datetime:
         """The earlier of the server's clock and ours: an index is too old only when both say so.
 
+        Where nothing is too old, but a moved alias is marked with the time, it is the server's.
         Nothing is born while the server's clock is far behind: its predecessor would seem to have ended long ago.
         """
         theirs = self.cluster.info.clock
@@ -326,7 +340,7 @@ class Run:
             )
         if abs(behind) > _MAX_CLOCK_SKEW_SECONDS:
             self.report.warnings.append(f"{clocks}: ages are counted by the earlier one.")
-        return min(ours, theirs)
+        return theirs if self.job.settles else min(ours, theirs)
 
     def _step(self, step: Mapping[IndexSet, Planner]) -> None:
         """Plan every set, then do the first action of each, then the second, and so on."""
@@ -466,6 +480,7 @@ class Run:
         """Report what came of an action, and keep the state after it."""
         action = action.named_by(outcome)
         told = action.describe()
+        self.overtaken |= outcome.settled and not outcome.changed
         if not outcome.changed:
             subject = str(told[0].get("old_index") or told[0].get("index", ""))
             self._note_kept(index_set, [(subject, outcome.reason)])
@@ -538,6 +553,7 @@ def describe(one: View) -> dict[str, Any]:
                 "created": _iso(member.index.created),
                 "written_until": _iso(member.written_until),
                 "readable": member.readable,
+                "readable_until": _iso(member.readable_until),
             }
             for member in one.members
         ],

@@ -28,6 +28,10 @@ _LONGEST_TAIL = "-jaeger-" + ARCHIVE + "-0000001"
 # Elasticsearch pads a generation to six digits; the millionth has seven. Eight digits are a date.
 _GENERATION = re.compile(r"\d{6}|[1-9]\d{6}", re.ASCII)
 _DATA_STREAM = "jaeger.spans"
+# Aliases that keep an instant with an index, on the server: when writing to it ended, and until when it stays readable.
+WRITTEN, READABLE = "written-until", "readable-until"
+_MARK = re.compile(rf"({WRITTEN}|{READABLE})-(\d{{8}}t\d{{6}}z)", re.ASCII)
+_MARK_TIME = "%Y%m%dt%H%M%Sz"
 _BACKING_INDEX = re.compile(
     r"\.ds-(?P<stream>.+?)-(?:\d{4}\.\d{2}\.\d{2}-)?(?P<number>\d{6}|[1-9]\d{6,})", re.ASCII | re.DOTALL
 )
@@ -110,6 +114,30 @@ class IndexSet:
     def adopting_alias(self) -> str:
         """The alias that marks the generation into which an index in an alias's place is being copied."""
         return f"{self.base}-adopting"
+
+    def mark(self, kind: str, instant: datetime) -> str:
+        """The alias that keeps an instant (to the second, not before it) with an index: prod-jaeger-span-written-until-20261201t031500z."""
+        second = (instant + timedelta(microseconds=999_999)).replace(microsecond=0)
+        return f"{self.base}-{kind}-{second:{_MARK_TIME}}"
+
+    def marks(self, kind: str, aliases: Iterable[str]) -> dict[str, datetime]:
+        """Those of these aliases that keep an instant of this kind, with it."""
+        told = {alias: self._mark_of(alias) for alias in aliases}
+        return {alias: mark[1] for alias, mark in told.items() if mark and mark[0] == kind}
+
+    def owns(self, alias: str) -> bool:
+        """Whether an alias is the set's own: read, write, or one that marks an index."""
+        names = (self.read_alias, self.write_alias, self.adopting_alias)
+        return alias in names or self._mark_of(alias) is not None
+
+    def _mark_of(self, alias: str) -> tuple[str, datetime] | None:
+        found = _MARK.fullmatch(self._tail(alias) or "")
+        if found is None:
+            return None
+        try:
+            return found[1], datetime.strptime(found[2], _MARK_TIME).replace(tzinfo=timezone.utc)
+        except ValueError:
+            return None
 
     @property
     def template(self) -> str:

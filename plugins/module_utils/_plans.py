@@ -9,9 +9,10 @@ and why. No client, no clock, no globals.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from fnmatch import fnmatchcase
 from itertools import dropwhile, takewhile
 from typing import Any, NamedTuple
 
@@ -22,12 +23,17 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import 
     DeleteIndices,
     EndWriteBlock,
     PutTemplate,
+    Restore,
     Rollover,
     Snapshot,
     UpdateAliases,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
-from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
+    READABLE,
+    WRITTEN,
+    DataStreamSet,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
     UNBORN,
     Index,
@@ -83,14 +89,34 @@ class AgeRule:
             return "still being written"
         if self.cutoff is None:
             return "not limited by age"
-        instant = member.index.created if self.age_from == "creation" else member.written_until
-        if (self.now if instant == UNBORN else instant) >= self.cutoff:
-            verb = "created" if self.age_from == "creation" else "written until"
-            return f"{verb} {_iso(instant)}, not before the cut-off {_iso(self.cutoff)}"
+        if self.counted_from(member) >= self.cutoff:
+            creation = self.age_from == "creation"
+            said = (
+                f"created {_iso(member.index.created)}"
+                if creation
+                else f"written until {_iso(member.written_until)}"
+            )
+            return f"{said}, not before the cut-off {_iso(self.cutoff)}"
         return self.protects(member, record_type)
+
+    def counted_from(self, member: Member) -> datetime:
+        """The instant that an index's age is counted from: now for what is still written."""
+        instant = member.index.created if self.age_from == "creation" else member.written_until
+        return self.now if instant in (None, UNBORN) else instant
+
+    def by_age(self, members: Iterable[Member]) -> list[Member]:
+        """Members, the oldest first; what is still written is last."""
+
+        def place(member: Member) -> tuple[bool, datetime, datetime, int, str]:
+            index, written = member.index, member.written_until is None
+            return written, self.counted_from(member), index.created, member.number or 0, index.name
+
+        return sorted(members, key=place)
 
     def protects(self, member: Member, record_type: str) -> str | None:
         """Why an index must stay however old it is, or None if it need not."""
+        if member.readable_until is not None and member.readable_until > self.now:
+            return f"to stay readable until {_iso(member.readable_until)}"
         if record_type != "service" or self.service_cutoff is None or member.written_until is None:
             return None
         if member.written_until >= self.service_cutoff:
@@ -111,7 +137,8 @@ class RetentionRule:
     """What is kept: whichever limit bites first, but min_generations always.
 
     max_size: bytes of the whole set on disk. dated: look at dated indices; generations: at generations.
-    snapshot: repository, stamp of the snapshot's name and patience in seconds; None for no snapshot.
+    snapshot: repository, stamp of the snapshot's name and patience in seconds; None for no snapshot. ignored_aliases: names of
+    others' aliases that keep nothing from being deleted; "*" for any characters.
     """
 
     age: AgeRule
@@ -122,11 +149,12 @@ class RetentionRule:
     generations: bool = True
     dated: bool = False
     snapshot: tuple[str, str, int] | None = None
+    ignored_aliases: tuple[str, ...] = ()
 
     def why(self, member: Member, record_type: str, rank: int, size: int) -> tuple[bool, str]:
         """Whether an index is one too many, and why, or why not.
 
-        rank counts from the newest index (1); size is that of this index and all newer ones.
+        rank counts from the newest index (1), newest by its age; size is that of this index and all newer ones.
         """
         kept = self.age.keeps(member, record_type)
         if kept is None:
@@ -138,11 +166,21 @@ class RetentionRule:
         return False, kept
 
 
-def plan_init(view: View, template: Template, adopt: frozenset[str] = frozenset(), ilm: bool = False) -> Plan:
-    """Template, first index and aliases, or whatever of them is missing. Nothing is created beside a write index.
+def plan_init(
+    view: View,
+    template: Template,
+    now: datetime,
+    adopt: frozenset[str] = frozenset(),
+    *,
+    ilm: bool = False,
+    moved: bool = False,
+) -> Plan:
+    """Template, first index and aliases, or whatever of them is missing. Nothing is created beside an open write index.
 
-    adopt names what else is brought into the set: "concrete", an index in an alias's place; "dated" and
-    "generations", what is not behind the read alias. With ilm the write index is marked as such.
+    now is the server's time: until then was written what the write alias is taken from. adopt names what else is brought into the
+    set: "concrete", an index in an alias's place; "dated" and "generations", what is not behind the read alias. With ilm the
+    write index is marked as such. moved: this very run has put the write alias where it is, by what it had read; that counts only
+    if it is the newest generation still.
     """
     if "concrete" not in adopt:
         _refuse_concrete_alias(view)
@@ -155,37 +193,68 @@ def plan_init(view: View, template: Template, adopt: frozenset[str] = frozenset(
         actions.append(PutTemplate(template, why))
     flag = True if ilm else None
     if view.concrete:
-        return Plan((*actions, _adopt_concrete(view, template, flag), *_show(view, adopt)))
+        return Plan((*actions, _adopt_concrete(view, template, flag, now), *_show(view, adopt)))
     actions += _forget_adoption(view)
     write_index = _write_index(view, repair=True)
+    if moved and view.generations and write_index != view.generations[-1].index:
+        write_index = None
     if write_index is None and not view.generations and not view.state.behind(view.index_set.write_alias):
-        aliases = {view.index_set.read_alias: None, view.index_set.write_alias: flag}
-        actions.append(
-            CreateIndex(view.index_set.generation_name(1), aliases, "the set has no index yet", template)
-        )
+        read = view.index_set.read_alias
+        aliases = {read: None, view.index_set.write_alias: flag}
+        name, why = view.index_set.generation_name(1), "the set has no index yet"
+        actions.append(CreateIndex(name, aliases, why, template, {read: view.spec_of(read)}))
+    elif write_index is None or write_index.closed:
+        actions += _write_elsewhere(view, write_index, template, flag, now)
     else:
-        actions += _missing_aliases(view, write_index, flag)
+        actions += _readable(view, write_index)
     if write_index and "write" in write_index.blocks and "concrete" in adopt:
         # By the alias's name an adoption's block can come late, when the alias is in its place already.
         actions.append(EndWriteBlock(write_index.name, "nothing could be written: it was blocked"))
     return Plan((*actions, *_show(view, adopt)))
 
 
-def _adopt_concrete(view: View, template: Template, flag: bool | None) -> Adopt:
-    """The next generation gets the documents of what sits in an alias's place, and both aliases."""
+def _adopt_concrete(view: View, template: Template, flag: bool | None, now: datetime) -> Adopt:
+    """The next generation gets the documents of what sits in an alias's place, its aliases, and both of the set."""
     names = view.index_set
     begun = [member.index.name for member in view.generations if names.adopting_alias in member.index.aliases]
     target = begun[-1] if begun else names.generation_name(view.newest_number + 1)
     older = [] if view.state.behind(names.read_alias) else [m.index.name for m in view.generations]
     readable = dict.fromkeys([*(name for name in older if name != target), target])
+    left = view.state.behind(names.write_alias)
+    moved, specs = _aliases_of_concrete(view)
     return Adopt(
         sources=view.concrete,
         target=target,
         marker=names.adopting_alias,
         template=template,
-        add=(*((name, names.read_alias, None) for name in readable), (target, names.write_alias, flag)),
-        remove=tuple((index.name, names.write_alias) for index in view.state.behind(names.write_alias)),
+        add=(
+            *((name, names.read_alias, None) for name in readable),
+            (target, names.write_alias, flag),
+            *_written_until(view, left, now),
+            *((target, alias, is_write_index) for alias, is_write_index in moved.items()),
+        ),
+        remove=tuple((index.name, names.write_alias) for index in left),
+        specs={names.read_alias: view.spec_of(names.read_alias), **specs},
+        moved=tuple(moved),
     )
+
+
+def _aliases_of_concrete(view: View) -> tuple[dict[str, bool | None], dict[str, Mapping[str, Any]]]:
+    """Others' aliases of the indices that sit in an alias's place, which go with the documents; refuses what cannot."""
+    moved: dict[str, bool | None] = {}
+    specs: dict[str, Mapping[str, Any]] = {}
+    for source in (view.state.indices[name] for name in view.concrete):
+        for alias, flag in source.aliases.items():
+            told = (flag, source.specs.get(alias, {}))
+            if view.index_set.owns(alias):
+                continue
+            if alias in moved and (moved[alias], specs[alias]) != told:
+                raise RefusedError(
+                    f"the alias {alias} is not the same on {' and '.join(view.concrete)}, whose documents are to be moved into "
+                    "one generation: make it the same, or take it from one of them. Nothing was changed."
+                )
+            moved[alias], specs[alias] = told
+    return moved, specs
 
 
 def _forget_adoption(view: View) -> list[Action]:
@@ -200,9 +269,8 @@ def _show(view: View, adopt: frozenset[str]) -> list[Action]:
     members = (view.dated if "dated" in adopt else ()) + (view.generations if "generations" in adopt else ())
     alias = view.index_set.read_alias
     add = tuple((member.index.name, alias, None) for member in members if not member.readable)
-    return (
-        [UpdateAliases("adopted: readable until the next lookback finds it too old", add=add)] if add else []
-    )
+    why = "adopted: readable until the next lookback finds it too old"
+    return [UpdateAliases(why, add, specs={alias: view.spec_of(alias)})] if add else []
 
 
 def plan_rollover(view: View, conditions: Mapping[str, Any]) -> Plan:
@@ -216,6 +284,11 @@ def plan_rollover(view: View, conditions: Mapping[str, Any]) -> Plan:
         raise RefusedError(
             f"no index is behind the write alias {names.write_alias}: check index_prefix, "
             "or run es_rollover_init, which creates the set or puts the alias back."
+        )
+    if write_index.closed:
+        raise RefusedError(
+            f"{write_index.name}, the write index, is closed, so nothing can be written: open it, or run es_rollover_init, "
+            "which goes on with a new generation."
         )
     if isinstance(names, DataStreamSet):
         following = names.backing_name(view.newest_number + 1)
@@ -231,6 +304,7 @@ def plan_rollover(view: View, conditions: Mapping[str, Any]) -> Plan:
         new_index=new_index,
         aliases={names.read_alias: None},
         conditions=conditions,
+        specs={names.read_alias: view.spec_of(names.read_alias)},
     )
     return Plan((*_readable(view, write_index), rollover))
 
@@ -240,16 +314,18 @@ def plan_lookback(view: View, rule: AgeRule) -> Plan:
     _refuse_concrete_alias(view)
     old: list[tuple[str, str]] = []
     kept = _strangers(view)
+    names = view.index_set
     for member in view.members:
-        if not member.readable or member.is_write_index:
+        if not member.readable:
             continue
-        reason = rule.keeps(member, view.index_set.record_type)
+        reason = rule.keeps(member, names.record_type)
         if reason is None and member.index.aliases_blocked:
             reason = (
                 f"too old, but its aliases cannot be changed: it is blocked ({member.index.aliases_blocked})"
             )
         if reason is None:
-            old.append((member.index.name, view.index_set.read_alias))
+            ended = names.marks(READABLE, member.index.aliases)
+            old += [(member.index.name, alias) for alias in (names.read_alias, *ended)]
         else:
             kept.append(Kept(member.index.name, reason))
     return Plan((UpdateAliases(rule.why, remove=tuple(old)),) if old else (), tuple(kept))
@@ -260,7 +336,9 @@ def plan_retention(view: View, rule: RetentionRule) -> Plan:
     _refuse_concrete_alias(view)
     old: dict[str, str] = {}
     kept = _strangers(view)
-    members = (view.dated if rule.dated else ()) + (view.generations if rule.generations else ())
+    members = rule.age.by_age(
+        (*(view.dated if rule.dated else ()), *(view.generations if rule.generations else ()))
+    )
     size = sum(member.index.size or 0 for member in members)
     for place, member in enumerate(members):
         rank = len(members) - place
@@ -282,7 +360,7 @@ def plan_retention(view: View, rule: RetentionRule) -> Plan:
 
 
 def _never(member: Member) -> str | None:
-    if member.is_write_index or any(_writes(alias, flag) for alias, flag in member.index.aliases.items()):
+    if any(_writes(alias, flag) for alias, flag in member.index.aliases.items()):
         return "a write index is never deleted"
     return "still being written" if member.written_until is None else None
 
@@ -294,16 +372,42 @@ def _protected(member: Member, view: View, rule: RetentionRule, rank: int) -> st
         return reason
     if rank <= rule.min_generations:
         return f"among the newest {rule.min_generations} (min_generations)"
-    if rule.only_unreadable and member.readable and member.index.aliases_blocked:
+    if aliases := needed_by(member, view, rule.ignored_aliases):
+        return (
+            f"behind {_listed(aliases)}, and the write index is not: what reads by that name would lose it. Take the alias away, "
+            "or name it in ignored_aliases"
+        )
+    return _still_readable(member) if rule.only_unreadable and member.readable else _undeletable(member)
+
+
+def _still_readable(member: Member) -> str:
+    if member.index.aliases_blocked:
         return (
             f"still readable, and es_lookback cannot hide it while it is blocked ({member.index.aliases_blocked}): free space "
             "and remove the block, or set only_unreadable to false"
         )
-    if rule.only_unreadable and member.readable:
-        return "still readable: run es_lookback first, or set only_unreadable to false"
-    if member.index.deletion_blocked:
-        return f"it cannot be deleted: it is blocked ({member.index.deletion_blocked})"
-    return None
+    return "still readable: run es_lookback first, or set only_unreadable to false"
+
+
+def _undeletable(member: Member) -> str | None:
+    blocks = member.index.deletion_blocked
+    return f"it cannot be deleted: it is blocked ({blocks})" if blocks else None
+
+
+def needed_by(member: Member, view: View, ignored: tuple[str, ...] = ()) -> list[str]:
+    """Others' aliases for which an index must stay: those that are on nothing of the set that is being written.
+
+    One that is on that, too, such as one that a template puts on each new index, follows the set.
+    """
+    written = {alias for other in view.members if other.is_write_index for alias in other.index.aliases}
+    others = (
+        alias for alias in member.index.aliases if not view.index_set.owns(alias) and alias not in written
+    )
+    return sorted(alias for alias in others if not any(fnmatchcase(alias, one) for one in ignored))
+
+
+def _listed(aliases: Iterable[str]) -> str:
+    return ", ".join(f"the alias {alias}" for alias in aliases)
 
 
 def _writes(alias: str, is_write_index: bool | None) -> bool:
@@ -323,18 +427,49 @@ def _write_index(view: View, repair: bool = False) -> Index | None:
     return view.write_index
 
 
-def _missing_aliases(view: View, write_index: Index | None, flag: bool | None) -> list[Action]:
-    """Put a lost write alias back on the newest generation, and a lost read alias on what it must hold."""
+def _write_elsewhere(
+    view: View, write_index: Index | None, template: Template, flag: bool | None, now: datetime
+) -> list[Action]:
+    """Put the write alias on the newest generation alone, or on a new one where that cannot be written to.
+
+    What it is taken from was written until now: no birth of a successor tells that, so it is marked.
+    """
+    names = view.index_set
+    behind = view.state.behind(names.write_alias)
+    newest = view.generations[-1].index if view.generations else max(behind, key=lambda index: index.name)
+    if write_index is not None:
+        why = "the write index was closed"
+    else:
+        why = (
+            "the write alias was not on one index alone, the newest" if behind else "the write alias was lost"
+        )
     actions: list[Action] = []
-    alias = view.index_set.write_alias
-    if write_index is None:
-        behind = view.state.behind(alias)
-        write_index = view.generations[-1].index if view.generations else max(behind, key=lambda i: i.name)
-        entry = (write_index.name, alias, flag)
-        others = tuple((index.name, alias) for index in behind if index.name != write_index.name)
-        why = "the write alias did not say where to write" if behind else "the write alias was lost"
-        actions.append(UpdateAliases(f"{why}; this is the newest generation", add=(entry,), remove=others))
-    return [*actions, *_readable(view, write_index)]
+    target, where = newest.name, "this is the newest generation"
+    if newest.unwritable:
+        target, where = names.generation_name(view.newest_number + 1), "this is a new generation"
+        made = f"{why}, and {newest.name} cannot be written to: {newest.unwritable}"
+        specs = {names.read_alias: view.spec_of(names.read_alias)}
+        actions.append(CreateIndex(target, {names.read_alias: None}, made, template, specs))
+    left = [index for index in behind if index.name != target]
+    actions.append(
+        UpdateAliases(
+            f"{why}; {where}",
+            add=((target, names.write_alias, flag), *_written_until(view, left, now)),
+            remove=tuple((index.name, names.write_alias) for index in left),
+            specs={names.write_alias: view.spec_of(names.write_alias)},
+            alone=((names.write_alias, names.pattern),),
+        )
+    )
+    return [*actions, *(() if newest.unwritable else _readable(view, newest))]
+
+
+def _written_until(
+    view: View, indices: Iterable[Index], now: datetime
+) -> tuple[tuple[str, str, bool | None], ...]:
+    """The marks for indices that the write alias is taken from, as entries of UpdateAliases."""
+    members = {member.index.name for member in view.members}
+    mark = view.index_set.mark(WRITTEN, now)
+    return tuple((index.name, mark, None) for index in indices if index.name in members)
 
 
 def _readable(view: View, write_index: Index) -> list[Action]:
@@ -343,7 +478,8 @@ def _readable(view: View, write_index: Index) -> list[Action]:
     if alias in write_index.aliases:
         return []
     if view.state.behind(alias):
-        return [UpdateAliases("the write index was not readable", add=((write_index.name, alias, None),))]
+        why, specs = "the write index was not readable", {alias: view.spec_of(alias)}
+        return [UpdateAliases(why, add=((write_index.name, alias, None),), specs=specs)]
     names = dict.fromkeys([*(member.index.name for member in view.generations), write_index.name])
     add = tuple((name, alias, None) for name in names)
     return [UpdateAliases("the read alias was lost; the next lookback takes out what is too old", add=add)]
@@ -369,6 +505,35 @@ def _iso(instant: datetime) -> str:
     return instant.isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
+def plan_restore(
+    view: View, wanted: Iterable[str], until: datetime, snapshot: tuple[str, str, int] | None
+) -> Plan:
+    """Make indices readable until an instant, which is kept with them: those that are there, and those that a snapshot has.
+
+    wanted are names of the set. snapshot: repository, name and patience in seconds. Refuses an index that is neither here nor there.
+    """
+    names = view.index_set
+    missing = tuple(name for name in wanted if name not in view.state.indices)
+    if missing and snapshot is None:
+        raise RefusedError(
+            f"{', '.join(missing)}: not in the cluster. Give snapshot_repository and snapshot, which es_maintenance told when it "
+            "deleted them. Nothing was changed."
+        )
+    actions: list[Action] = [Restore(*snapshot[:2], missing, snapshot[2])] if missing and snapshot else []
+    mark = names.mark(READABLE, until)
+    add: list[tuple[str, str, bool | None]] = []
+    remove: list[tuple[str, str]] = []
+    for name in wanted:
+        aliases = view.state.indices[name].aliases if name in view.state.indices else {}
+        add += [(name, alias, None) for alias in (names.read_alias, mark) if alias not in aliases]
+        remove += [(name, alias) for alias in names.marks(READABLE, aliases) if alias != mark]
+    if add or remove:
+        why = f"readable until {_iso(until)}"
+        specs = {names.read_alias: view.spec_of(names.read_alias)}
+        actions.append(UpdateAliases(why, tuple(add), tuple(remove), specs))
+    return Plan(tuple(actions))
+
+
 class Problem(NamedTuple):
     """Something that is wrong with an index set: of which kind, and in plain words."""
 
@@ -384,12 +549,17 @@ PROBLEM_KINDS = (
     "generation_hidden",
     "older_generation_written",
     "blocked",
+    "closed",
     "red",
+    "held_by_alias",
 )
 
 
-def problems(view: View) -> list[Problem]:
-    """What is wrong with an index set; nothing with a healthy one, or one of dated indices only."""
+def problems(view: View, ignored_aliases: tuple[str, ...] = ()) -> list[Problem]:
+    """What is wrong with an index set; nothing with a healthy one, or one of dated indices only.
+
+    ignored_aliases: as in RetentionRule.
+    """
     names = view.index_set
     if view.concrete:
         reason = "is an index where an alias belongs: es_rollover_init with adopt moves its documents"
@@ -397,15 +567,19 @@ def problems(view: View) -> list[Problem]:
     behind = view.state.behind(names.write_alias)
     if not behind:
         lost = f"no index is behind the write alias {names.write_alias}: es_rollover_init puts it back"
-        return [Problem("no_write_index", lost)] if view.generations else []
+        return [Problem("no_write_index", lost), *_troubles(view)] if view.generations else []
     if view.write_index is None:
         many = f"{len(behind)} indices are behind {names.write_alias} and none of them is marked as the write index"
-        return [Problem("no_write_index", many)]
+        return [Problem("no_write_index", many), *_troubles(view)]
     found = []
+    if view.write_index.closed:
+        lost = f"{view.write_index.name}, the write index, is closed: es_rollover_init goes on with a new generation"
+        found.append(Problem("no_write_index", lost))
     if names.read_alias not in view.write_index.aliases:
         unread = f"{view.write_index.name} is written but not behind the read alias {names.read_alias}"
         found.append(Problem("write_index_not_readable", unread))
-    older = dropwhile(lambda member: not member.readable, view.generations)
+    # What somebody has brought back, older than what is hidden for its age, is no accident.
+    older = dropwhile(lambda member: not member.readable or member.readable_until, view.generations)
     hidden = "is not readable, though an older generation is: spans may have been hidden by accident"
     found += [
         Problem("generation_hidden", f"{member.index.name} {hidden}")
@@ -416,11 +590,18 @@ def problems(view: View) -> list[Problem]:
     if newest is not view.write_index:
         behind_it = f"the write alias is on {view.write_index.name}, but {newest.name} is newer"
         found.append(Problem("older_generation_written", behind_it))
-    return found + _troubles(view)
+    return found + _troubles(view) + _held(view, ignored_aliases)
+
+
+def held_back(view: View, ignored_aliases: tuple[str, ...] = ()) -> dict[str, list[str]]:
+    """The hidden indices that others' aliases keep from being deleted, each with these aliases."""
+    hidden = (member for member in view.members if not member.readable and not member.is_write_index)
+    needed = {member.index.name: needed_by(member, view, ignored_aliases) for member in hidden}
+    return {name: aliases for name, aliases in needed.items() if aliases}
 
 
 def _troubles(view: View) -> list[Problem]:
-    """What keeps single indices from being read, hidden or deleted."""
+    """What keeps single indices from being read, written or changed."""
     cause = "a full disk sets such a block, or an adoption that was cut off"
     blocked = [
         Problem(
@@ -434,4 +615,21 @@ def _troubles(view: View) -> list[Problem]:
         for member in view.members
         if member.index.health == "red"
     ]
-    return blocked + red
+    closed = [
+        Problem("closed", f"{member.index.name} is closed: nothing can be read from it or written to it")
+        for member in view.members
+        if member.index.closed
+    ]
+    return blocked + closed + red
+
+
+def _held(view: View, ignored_aliases: tuple[str, ...]) -> list[Problem]:
+    """What others' aliases keep from being deleted; without a write index no alias is known to follow the set."""
+    return [
+        Problem(
+            "held_by_alias",
+            f"{name} ({view.state.indices[name].size or 0} bytes) is never deleted, as {_listed(aliases)} would lose it: take the "
+            "alias away, or name it in ignored_aliases",
+        )
+        for name, aliases in held_back(view, ignored_aliases).items()
+    ]

@@ -11,7 +11,12 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import IndexSet, heads_of
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
+    READABLE,
+    WRITTEN,
+    IndexSet,
+    heads_of,
+)
 
 MILLISECOND = timedelta(milliseconds=1)
 EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
@@ -22,18 +27,20 @@ UNBORN = datetime.max.replace(tzinfo=timezone.utc)
 # Blocks under which an alias of an index cannot be changed, and under which it cannot be deleted.
 _ALIAS_BLOCKS = frozenset({"read_only", "read_only_allow_delete", "metadata"})
 _DELETION_BLOCKS = frozenset({"read_only", "metadata"})
+_WRITE_BLOCKS = frozenset({"read_only", "read_only_allow_delete", "write"})
 
 
 @dataclass(frozen=True)
 class ClusterInfo:
     """Who answered, and when by its own clock: the earliest of its nodes, in UTC.
 
-    distribution is "elasticsearch" or "opensearch"; version is that of the oldest node.
+    distribution is "elasticsearch" or "opensearch"; version is that of the oldest node; uuid is the cluster's.
     """
 
     distribution: str
     version: str
     clock: datetime
+    uuid: str
 
     @property
     def composable_templates(self) -> bool:
@@ -45,6 +52,7 @@ class ClusterInfo:
 class Index:
     """One index. aliases maps each alias to its is_write_index flag (None where the server has none).
 
+    specs has what an alias is beyond its flag, where there is anything: filter, index_routing, search_routing, is_hidden.
     A data stream stands among the aliases of its backing indices. blocks are the names of those that are set
     (read_only, write, ...). What only some runs ask for is None where it was not read: rolled, when the server
     itself rolled an alias away from it; size (bytes on disk, replicas too), docs (nested ones too), health.
@@ -54,6 +62,8 @@ class Index:
     created: datetime
     aliases: Mapping[str, bool | None] = field(default_factory=dict)
     blocks: frozenset[str] = frozenset()
+    closed: bool = False
+    specs: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     rolled: datetime | None = None
     size: int | None = None
     docs: int | None = None
@@ -69,13 +79,25 @@ class Index:
         """The blocks that keep it from being deleted, in words; empty if there are none."""
         return ", ".join(sorted(self.blocks & _DELETION_BLOCKS))
 
-    def with_alias(self, alias: str, is_write_index: bool | None = None) -> Index:
+    @property
+    def unwritable(self) -> str:
+        """Why nothing can be written to it, in words; empty if it can."""
+        return "closed" if self.closed else ", ".join(sorted(self.blocks & _WRITE_BLOCKS))
+
+    def with_alias(
+        self, alias: str, is_write_index: bool | None = None, spec: Mapping[str, Any] | None = None
+    ) -> Index:
         """The index, behind one more alias."""
-        return replace(self, aliases={**self.aliases, alias: is_write_index})
+        without = self.without_alias(alias)
+        specs = {**without.specs, alias: spec} if spec else without.specs
+        return replace(self, aliases={**without.aliases, alias: is_write_index}, specs=specs)
 
     def without_alias(self, alias: str) -> Index:
         """The index, behind one alias less."""
-        return replace(self, aliases={name: flag for name, flag in self.aliases.items() if name != alias})
+        aliases = {name: flag for name, flag in self.aliases.items() if name != alias}
+        return replace(
+            self, aliases=aliases, specs={name: spec for name, spec in self.specs.items() if name != alias}
+        )
 
 
 @dataclass(frozen=True)
@@ -163,7 +185,8 @@ class Member:
     """One index of a set. number is its generation, or None for a dated index.
 
     written_until is the instant at which it stopped being written: the birth of its successor, or the end of
-    its day; None while it is written, and for the newest generation, which has no successor.
+    its day, or later if the server or a mark says so; None while it is written, and for the newest generation, which has no
+    successor. readable_until is until when it is to stay readable, where somebody has said so.
     """
 
     index: Index
@@ -171,11 +194,15 @@ class Member:
     readable: bool
     is_write_index: bool
     written_until: datetime | None
+    readable_until: datetime | None = None
 
 
 @dataclass(frozen=True)
 class View:
-    """One index set within a state: what belongs to it by its exact name, in order of age, and what does not."""
+    """One index set within a state: what belongs to it by its exact name, and what does not.
+
+    generations stand in the order of their numbers, dated in that of their names.
+    """
 
     state: State
     index_set: IndexSet
@@ -195,8 +222,15 @@ class View:
 
     @property
     def members(self) -> tuple[Member, ...]:
-        """All that belongs to the set, dated indices first."""
-        return (*self.dated, *self.generations)
+        """All that belongs to the set, in the order in which they stopped being written; what is still written is last."""
+        return tuple(sorted((*self.dated, *self.generations), key=_by_end_of_writing))
+
+    def spec_of(self, alias: str) -> Mapping[str, Any]:
+        """What an alias is beyond its flag: as on the write index or, if that is not behind it, on the newest index that is."""
+        behind = sorted(self.state.behind(alias), key=lambda index: (index.created, index.name))
+        if self.write_index and alias in self.write_index.aliases:
+            behind.append(self.write_index)
+        return behind[-1].specs.get(alias, {}) if behind else {}
 
     @property
     def concrete(self) -> tuple[str, ...]:
@@ -219,34 +253,55 @@ def view(state: State, index_set: IndexSet, now: datetime | None = None, separat
             numbered.append((number, index))
         elif period is not None:
             live = index is write_index or (now is not None and now <= period[1])
-            end = None if live else max(period[1], index.created)
-            dated.append(Member(index, None, readable, live, end))
+            written = live or _maybe_written(index_set, index)
+            end = None if written else _latest(index_set, index, max(period[1], index.created))
+            dated.append(Member(index, None, readable, live, end, _held(index_set, index)))
         elif _belongs(index, index_set):
             strangers.append(index.name)
-    generations = _generations(numbered, write_index, index_set.read_alias)
+    generations = _generations(numbered, write_index, index_set)
     dated.sort(key=lambda member: member.index.name)
     return View(state, index_set, generations, tuple(dated), tuple(sorted(strangers)))
 
 
 def _generations(
-    numbered: list[tuple[int, Index]], write_index: Index | None, read_alias: str
+    numbered: list[tuple[int, Index]], write_index: Index | None, index_set: IndexSet
 ) -> tuple[Member, ...]:
     """The generations in order, each written until the first birth after its own among those of a higher number.
 
     A higher number that is older than the index itself (made or restored by hand) cannot have ended its writing.
-    A write alias that had gone back to an older generation shows in the time at which the server rolled it away.
     """
     members: list[Member] = []
     later_births: list[datetime] = []
     for number, index in sorted(numbered, key=lambda pair: pair[0], reverse=True):
         place = bisect_left(later_births, index.created)
         live = index is write_index
-        ended = later_births[place] if place < len(later_births) and not live else None
-        if ended is not None and index.rolled is not None:
-            ended = max(ended, index.rolled)
-        members.append(Member(index, number, read_alias in index.aliases, live, ended))
+        ended = None
+        if place < len(later_births) and not _maybe_written(index_set, index):
+            ended = _latest(index_set, index, later_births[place])
+        readable = index_set.read_alias in index.aliases
+        members.append(Member(index, number, readable, live, ended, _held(index_set, index)))
         insort(later_births, index.created)
     return tuple(reversed(members))
+
+
+def _maybe_written(index_set: IndexSet, index: Index) -> bool:
+    """Whether the write alias does not say that it writes elsewhere: until that is mended, each of several may have been written."""
+    return index.aliases.get(index_set.write_alias, False) is not False
+
+
+def _latest(index_set: IndexSet, index: Index, ended: datetime) -> datetime:
+    """When writing ended: a write alias that was on the index for longer shows in when it was rolled or moved away from it."""
+    marked = index_set.marks(WRITTEN, index.aliases).values()
+    return max(ended, index.rolled or ended, *marked)
+
+
+def _held(index_set: IndexSet, index: Index) -> datetime | None:
+    return max(index_set.marks(READABLE, index.aliases).values(), default=None)
+
+
+def _by_end_of_writing(member: Member) -> tuple[bool, datetime, datetime, int, str]:
+    until, index = member.written_until, member.index
+    return until is None, until or UNBORN, index.created, member.number or 0, index.name
 
 
 def _belongs(index: Index, index_set: IndexSet) -> bool:

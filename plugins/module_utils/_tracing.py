@@ -31,6 +31,7 @@ _PATH = "v1/traces"
 
 # Every request that is sent: the server's own name of the operation, its method and its path.
 OPERATIONS = (
+    ("info", "GET", "/"),
     ("cat.tasks", "GET", "/_cat/tasks"),
     ("cat.indices", "GET", "/_cat/indices/{index}"),
     ("cluster.state", "GET", "/_cluster/state/metadata/{index}"),
@@ -47,6 +48,7 @@ OPERATIONS = (
     ("snapshot.get_repository", "GET", "/_snapshot/{repository}"),
     ("snapshot.create", "PUT", "/_snapshot/{repository}/{snapshot}"),
     ("snapshot.get", "GET", "/_snapshot/{repository}/{snapshot}"),
+    ("snapshot.restore", "POST", "/_snapshot/{repository}/{snapshot}/_restore"),
     ("indices.rollover", "POST", "/{alias}/_rollover"),
     ("indices.rollover", "POST", "/{alias}/_rollover/{new_index}"),
     ("indices.get_settings", "GET", "/{index}/_settings"),

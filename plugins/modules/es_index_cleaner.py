@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - tracestack.jaeger._connection
   - tracestack.jaeger._index_set
   - tracestack.jaeger._age
-  - tracestack.jaeger._snapshot
+  - tracestack.jaeger._deletion
 options:
   days:
     description:
@@ -135,7 +135,9 @@ index_sets:
     write_alias: {description: Name of the write alias., type: str, returned: success}
     write_index: {description: The index behind the write alias., type: str, returned: success}
     indices:
-      description: The indices of the set, oldest first.
+      description:
+        - The indices of the set, in the order in which they stopped being written; what is still written is last.
+        - C(readable_until) is when one that was brought back may be hidden again.
       type: list
       elements: dict
       returned: success
@@ -145,6 +147,7 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+          readable_until: null
 trace_id:
   description: The trace that the run was exported as.
   returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled
@@ -162,9 +165,9 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import 
     ArgumentSpec,
     age_spec,
     connection_spec,
+    deletion_spec,
     index_set_spec,
     retention_rule_of,
-    snapshot_spec,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import Job, run_module
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
@@ -208,7 +211,7 @@ def main() -> None:
         },
         required_one_of=(RETENTION_LIMITS,),
     )
-    spec = connection_spec().merge(index_set_spec()).merge(age_spec()).merge(snapshot_spec()).merge(own)
+    spec = connection_spec().merge(index_set_spec()).merge(age_spec()).merge(deletion_spec()).merge(own)
     run_module("es_index_cleaner", spec, prepare)
 
 

@@ -19,7 +19,7 @@ extends_documentation_fragment:
   - tracestack.jaeger._connection
   - tracestack.jaeger._maintenance
   - tracestack.jaeger._age
-  - tracestack.jaeger._snapshot
+  - tracestack.jaeger._deletion
 options:
   index_prefix:
     description:
@@ -104,13 +104,16 @@ index_sets:
       description:
         - The kind of each of RV(index_sets[].problems), in the same order. Programs can rely on these words.
         - V(index_in_place_of_alias), V(no_write_index), V(write_index_not_readable), V(generation_hidden),
-          V(older_generation_written), V(blocked) or V(red).
+          V(older_generation_written), V(blocked), V(closed), V(red) or V(held_by_alias).
       type: list
       elements: str
       returned: success
       sample: [write_index_not_readable]
     indices:
-      description: The indices of the set, oldest first. C(docs) counts nested documents too, C(size_bytes) is the size on disk.
+      description:
+        - The indices of the set, in the order in which they stopped being written; what is still written is last.
+        - C(docs) counts nested documents too, C(size_bytes) is the size on disk. C(held_by) are the aliases of others that keep a
+          hidden index from being deleted. C(readable_until) is when one that was brought back may be hidden again.
       type: list
       elements: dict
       returned: success
@@ -120,10 +123,12 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+          readable_until: null
           age_seconds: 86400
           health: yellow
           docs: 13
           size_bytes: 19251
+          held_by: []
 trace_id:
   description: The trace that the run was exported as.
   returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled
@@ -138,7 +143,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import 
     ArgumentSpec,
     age_spec,
     connection_spec,
-    snapshot_spec,
+    deletion_spec,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._connection import Cluster
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
@@ -163,7 +168,11 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
     check_prefix,
     find_index_set,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import Problem, problems
+from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import (
+    Problem,
+    held_back,
+    problems,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._state import State, View, view
 
 
@@ -200,15 +209,17 @@ def look(cluster: Cluster, prefix: str | None) -> list[View]:
     return [view(part, index_set, cluster.info.clock) for index_set, part in state.split(sets).items()]
 
 
-def tell(one: View, clock: datetime) -> dict[str, Any]:
+def tell(one: View, clock: datetime, ignored_aliases: tuple[str, ...] = ()) -> dict[str, Any]:
     """An index set as the module returns it; clock is the server's."""
     told = describe(one)
+    held = held_back(one, ignored_aliases)
     for entry, member in zip(told["indices"], one.members):
         entry["age_seconds"] = max(0, int((clock - member.index.created).total_seconds()))
         entry["health"] = member.index.health
         entry["docs"] = member.index.docs
         entry["size_bytes"] = member.index.size
-    return {**told, "strategy": _strategy(one), **_tell_problems(problems(one))}
+        entry["held_by"] = held.get(member.index.name, [])
+    return {**told, "strategy": _strategy(one), **_tell_problems(problems(one, ignored_aliases))}
 
 
 def _tell_problems(found: list[Problem]) -> dict[str, list[str]]:
@@ -228,7 +239,7 @@ def main() -> None:
     """Entry point of the module."""
     entries = {"type": "list", "elements": "dict", "options": ENTRY}
     own = ArgumentSpec({"index_prefix": {"type": "str"}, "index_sets": entries})
-    spec = connection_spec().merge(age_spec()).merge(snapshot_spec()).merge(own)
+    spec = connection_spec().merge(age_spec()).merge(deletion_spec()).merge(own)
     module = Module(spec)
     with clear_errors(module):
         options = connection_options(module)
@@ -240,7 +251,8 @@ def main() -> None:
         with traced("es_index_info", module, options, report, job.index_sets if job else []) as trace:
             cluster = Cluster(options, trace)
             with trace.span("look"):
-                told = [tell(one, cluster.info.clock) for one in look(cluster, prefix)]
+                ignored = tuple(module.params["ignored_aliases"])
+                told = [tell(one, cluster.info.clock, ignored) for one in look(cluster, prefix)]
             if job is not None:
                 with trace.span("foretell"):
                     Run(cluster, job, True, foretold).execute()

@@ -98,7 +98,9 @@ index_sets:
     write_alias: {description: Name of the write alias., type: str, returned: success}
     write_index: {description: The index behind the write alias., type: str, returned: success}
     indices:
-      description: The indices of the set, oldest first.
+      description:
+        - The indices of the set, in the order in which they stopped being written; what is still written is last.
+        - C(readable_until) is when one that was brought back may be hidden again.
       type: list
       elements: dict
       returned: success
@@ -108,6 +110,7 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+          readable_until: null
 trace_id:
   description: The trace that the run was exported as.
   returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled

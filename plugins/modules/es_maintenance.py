@@ -21,7 +21,7 @@ extends_documentation_fragment:
   - tracestack.jaeger._connection
   - tracestack.jaeger._maintenance
   - tracestack.jaeger._age
-  - tracestack.jaeger._snapshot
+  - tracestack.jaeger._deletion
 attributes:
   idempotent:
     support: partial
@@ -120,7 +120,9 @@ index_sets:
     write_alias: {description: Name of the write alias., type: str, returned: success}
     write_index: {description: The index behind the write alias., type: str, returned: success}
     indices:
-      description: The indices of the set, oldest first.
+      description:
+        - The indices of the set, in the order in which they stopped being written; what is still written is last.
+        - C(readable_until) is when one that was brought back may be hidden again.
       type: list
       elements: dict
       returned: success
@@ -130,6 +132,7 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+          readable_until: null
 trace_id:
   description: The trace that the run was exported as.
   returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled
@@ -141,7 +144,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import 
     ArgumentSpec,
     age_spec,
     connection_spec,
-    snapshot_spec,
+    deletion_spec,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._maintenance import ENTRY, maintenance_job
 from ansible_collections.tracestack.jaeger.plugins.module_utils._module import run_module
@@ -153,7 +156,7 @@ def main() -> None:
     own = ArgumentSpec({"index_prefix": {"type": "str"}, "index_sets": entries})
     run_module(
         "es_maintenance",
-        connection_spec().merge(age_spec()).merge(snapshot_spec()).merge(own),
+        connection_spec().merge(age_spec()).merge(deletion_spec()).merge(own),
         maintenance_job,
     )
 

@@ -146,7 +146,9 @@ index_sets:
     write_alias: {description: Name of the write alias., type: str, returned: success}
     write_index: {description: The index behind the write alias., type: str, returned: success}
     indices:
-      description: The indices of the set, oldest first.
+      description:
+        - The indices of the set, in the order in which they stopped being written; what is still written is last.
+        - C(readable_until) is when one that was brought back may be hidden again.
       type: list
       elements: dict
       returned: success
@@ -156,6 +158,7 @@ index_sets:
           created: "2026-06-01T15:47:13.273Z"
           written_until: "2026-06-03T00:05:00.120Z"
           readable: true
+          readable_until: null
 trace_id:
   description: The trace that the run was exported as.
   returned: if O(otlp_endpoint) is given and the parent, if there is one, is sampled
@@ -165,6 +168,7 @@ trace_id:
 
 from collections.abc import Mapping
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._argspec import (
@@ -197,10 +201,10 @@ def prepare(params: Mapping[str, Any]) -> Job:
         not_negative(f"template_priorities.{name}", priority)
     policy = _ilm_policy(params)
 
-    def plan(view: View, _now: datetime) -> Plan:
+    def plan(view: View, now: datetime, *, moved: bool = False) -> Plan:
         priority = priorities.get(view.index_set.record_type, priorities.get("span", 0))
         wanted = template(view.index_set, shards, replicas, priority, policy)
-        return plan_init(view, wanted, frozenset(params["adopt"]), policy is not None)
+        return plan_init(view, wanted, now, frozenset(params["adopt"]), ilm=policy is not None, moved=moved)
 
     sets = index_sets(prefix, params["record_types"], params["archive"])
     return Job(
@@ -208,6 +212,7 @@ def prepare(params: Mapping[str, Any]) -> Job:
         templates=True,
         births=True,
         settles=True,
+        after_move=dict.fromkeys(sets, partial(plan, moved=True)),
         may_be_missing=True,
         ilm_policy=policy,
         separators=dict.fromkeys(sets, separator),

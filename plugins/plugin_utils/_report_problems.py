@@ -21,6 +21,13 @@ _MEANINGS = (
     ),
     ("no index is behind the write alias", "New data has nowhere to go", _SETUP),
     ("marked as the write index", "New data has nowhere to go", _SETUP),
+    ("the write index, is closed", "New data has nowhere to go", _SETUP),
+    ("is closed: nothing", "An index cannot be read", "Open it, if its data is needed."),
+    (
+        "is never deleted, as",
+        "An index is kept for somebody else",
+        "Take the alias away, or name it in index_lifecycle_ignored_aliases.",
+    ),
     (
         "is written but not behind the read alias",
         "What is written now cannot be found",

@@ -251,6 +251,65 @@ def test_init_after_a_collector_has_written(twins: Twins) -> None:
     assert "prod-jaeger-span" not in twins.ours.get("/_template")
 
 
+@pytest.mark.difference("closed")
+def test_init_where_the_newest_generation_is_closed(twins: Twins) -> None:
+    """Nothing can be written where theirs puts the write alias."""
+    initialised(twins)
+    twins.both("POST", f"/{span(1)}/_close")
+    for server in twins.both_servers:
+        server.request("DELETE", f"/{span(1)}/_alias/{WRITE}")
+    initialised(twins)
+    assert (WRITE, span(1)) in twins.theirs.aliases()
+    assert {index for alias, index in twins.ours.aliases() if alias == WRITE} == {span(2)}
+    with pytest.raises(AssertionError, match="index_closed_exception"):
+        twins.theirs.request("POST", f"/{WRITE}/_doc", {"traceID": "1"})
+    twins.ours.request("POST", f"/{WRITE}/_doc", {"traceID": "1"})
+
+
+@pytest.mark.difference("alias-as-it-is")
+@pytest.mark.difference("other-alias")
+@pytest.mark.difference("brought-back")
+def test_aliases_that_say_more_and_aliases_of_others(twins: Twins) -> None:
+    """A hidden, filtered read alias; then another alias on an old generation; then one that an operator shows again."""
+    body = {"is_hidden": True, "filter": {"term": {"operationName": "x"}}}
+    twins.set_clock("-40d")
+    initialised(twins)
+    twins.both("POST", "/_aliases", {"actions": [{"add": {"index": span(1), "alias": READ, **body}}]})
+    twins.set_clock("-30d")
+    rolls = ("es-rollover", "rollover", twins.theirs.url, "--conditions", "{}", *PROD)
+    assert twins.try_tool(*rolls) != 0
+    assert readable(twins.theirs) == {span(1)}
+    assert ours(twins, "es_rollover", **NOW).changed
+    assert twins.ours.get(f"/{span(2)}/_alias/{READ}")[span(2)]["aliases"][READ] == body
+    twins.wipe()
+    twins.set_clock("-40d")
+    generations(twins, 2)
+    twins.set_clock("-20d")
+    for server in twins.both_servers:
+        make(server, span(3), READ)
+        add = [
+            {"add": {"index": span(1), "alias": "legal-hold"}},
+            {"add": {"index": span(3), "alias": WRITE}},
+        ]
+        server.request(
+            "POST", "/_aliases", {"actions": [*add, {"remove": {"index": span(2), "alias": WRITE}}]}
+        )
+    twins.set_clock("+0d")
+    until = f"{datetime.now(UTC) + timedelta(days=2):%Y-%m-%d}"
+    spans = {"index_prefix": "prod", "indices": [span(2)], "readable_until": until}
+    assert run_module("es_restore", server_urls=twins.ours.url, **spans).changed
+    twins.tool("es-rollover", "lookback", twins.theirs.url, "--unit", "days", "--unit-count", "7", *PROD)
+    assert ours(twins, "es_lookback", unit="days", unit_count=7).changed
+    assert readable(twins.theirs) == {span(3)}
+    assert readable(twins.ours) == {span(2), span(3)}
+    twins.tool("es-index-cleaner", "7", twins.theirs.url, "--index-prefix", "prod", "--rollover")
+    assert not ours(twins, "es_index_cleaner", days=7).changed
+    assert twins.theirs.indices() == {span(3)}
+    assert twins.ours.indices() == {span(1), span(2), span(3)}
+    assert ours(twins, "es_index_cleaner", days=7, ignored_aliases=["*"]).changed
+    assert twins.ours.indices() == {span(2), span(3)}
+
+
 @pytest.mark.difference("vanished")
 def test_an_index_that_vanishes_before_it_is_deleted(twins: Twins) -> None:
     """One name that is gone keeps all of theirs; here it is simply gone."""

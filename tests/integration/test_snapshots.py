@@ -22,6 +22,7 @@ CLEAN: dict[str, Any] = {
     "only_unreadable": False,
     "snapshot_repository": "backup",
 }
+OLD = ["prod-jaeger-span-000001", "prod-jaeger-dependencies-000001"]
 
 
 @pytest.fixture
@@ -29,12 +30,16 @@ def sets(es: Elasticsearch) -> Iterator[Elasticsearch]:
     """Generation 1 of each set is to go; there is a repository. Waits until no snapshot is under way any more."""
     body = {"type": "fs", "settings": {"location": "backup"}}
     es.request("PUT", "/_snapshot/backup", body)
-    for snapshot in es.get("/_snapshot/backup/_all")["snapshots"]:
-        es.request("DELETE", f"/_snapshot/backup/{snapshot['snapshot']}")
+    remove_snapshots(es)
     grow(es, "prod")
     es.request("POST", "/prod-jaeger-span-000001/_doc?refresh=true", {"traceID": "kept"})
     yield es
     wait_for(lambda: not es.get("/_snapshot/backup/_current")["snapshots"])
+
+
+def remove_snapshots(es: Elasticsearch) -> None:
+    for snapshot in es.get("/_snapshot/backup/_all")["snapshots"]:
+        es.request("DELETE", f"/_snapshot/backup/{snapshot['snapshot']}")
 
 
 def clean(url: str, **options: Any) -> Answer:
@@ -45,12 +50,16 @@ def clean(url: str, **options: Any) -> Answer:
 def test_what_is_deleted_can_be_restored(sets: Elasticsearch) -> None:
     checked = check_module("es_index_cleaner", server_urls=sets.url, **CLEAN)
     assert not sets.get("/_snapshot/backup/_all")["snapshots"]
+    found = sets.get(f"/{','.join(OLD)}/_settings?flat_settings=true")
+    uuids = {name: body["settings"]["index.uuid"] for name, body in found.items()}
     done = clean(sets.url)
     assert not done.message
     assert checked.actions("snapshot") == done.actions("snapshot") == done.actions("delete_index")
     assert numbers(sets, "prod")[0] == [2, 3, 4]
     (snapshot,) = sets.get("/_snapshot/backup/_all")["snapshots"]
     assert snapshot["state"] == "SUCCESS"
+    assert snapshot["metadata"]["cluster_uuid"] == sets.get("/")["cluster_uuid"]
+    assert snapshot["metadata"]["indices"] == uuids
     assert done.result["actions"][0]["snapshot"] == f"backup/{snapshot['snapshot']}"
     restore = f"/_snapshot/backup/{snapshot['snapshot']}/_restore?wait_for_completion=true"
     sets.request("POST", restore, {"indices": "prod-jaeger-span-000001"})
@@ -81,16 +90,24 @@ def test_a_snapshot_whose_answer_is_lost_is_found_again(sets: Elasticsearch, fau
 def test_any_other_end_than_success_and_a_snapshot_without_an_index_delete_nothing(
     sets: Elasticsearch,
 ) -> None:
-    names = ["prod-jaeger-span-000001", "prod-jaeger-dependencies-000001"]
     ends: dict[str, tuple[dict[str, Any], str]] = {
-        state: ({"state": state, "indices": names}, f"is {state}")
+        state: ({"state": state, "indices": OLD}, f"is {state}")
         for state in ("FAILED", "PARTIAL", "IN_PROGRESS", "INCOMPATIBLE")
     }
-    ends["without"] = ({"state": "SUCCESS", "indices": names[:1]}, "without prod-jaeger-dependencies-000001")
+    ends["without"] = ({"state": "SUCCESS", "indices": OLD[:1]}, "without prod-jaeger-dependencies-000001")
     for snapshot, said in ends.values():
-        other = Fault(status=200, content=json.dumps({"snapshots": [snapshot]}))
-        with proxy(sets.url, nth("GET", "/_snapshot/", other, times=99)) as flawed:
+
+        def other(method: str, path: str, told: dict[str, Any] = snapshot) -> Fault | None:
+            if method == "PUT" or "/_snapshot/backup/" not in path:
+                return None
+            (made,) = sets.get(path)["snapshots"]
+            return Fault(status=200, content=json.dumps({"snapshots": [{**made, **told}]}))
+
+        with proxy(sets.url, other) as flawed:
             done = clean(flawed.url, snapshot_timeout=1)
+        remove_snapshots(
+            sets
+        )  # the next run may be in the same second, and its snapshot would have the same name
         assert said in done.message
         assert "nothing was deleted" in done.message
         assert not [request for request in flawed.requests if request.startswith("DELETE")], said
@@ -125,3 +142,64 @@ def test_what_is_written_again_while_the_snapshot_is_made_is_not_deleted(sets: E
     assert done.actions("delete_index") == ["prod-jaeger-dependencies-000001"]
     assert "prod-jaeger-span-000001" in sets.indices()
     assert "a write index is never deleted" in str(done.result["kept"])
+
+
+@pytest.mark.every_server("each server has its own answer about a name that is taken")
+def test_a_snapshot_of_the_same_name_that_another_run_has_made_keeps_nothing_safe(
+    sets: Elasticsearch,
+) -> None:
+    """It has indices of the same names, and has succeeded; but they may be another cluster's, or older."""
+    uuid = sets.get("/")["cluster_uuid"]
+    theirs: dict[str, Any] = {
+        "by": "tracestack.jaeger",
+        "run": "another",
+        "cluster_uuid": uuid,
+        "indices": {},
+    }
+    for told in (None, theirs):
+        made: list[str] = []
+
+        def first(method: str, path: str, told: Any = told, made: list[str] = made) -> Fault | None:
+            if method == "PUT" and "/_snapshot/backup/" in path and not made:
+                made.append(path.partition("?")[0])
+                body = {"indices": ",".join(OLD), "metadata": told}
+                sets.request("PUT", f"{made[0]}?wait_for_completion=true", body)
+            return None
+
+        with proxy(sets.url, first) as raced:
+            done = clean(raced.url)
+        assert made
+        assert f"{made[0].rpartition('/')[2]} in repository backup is not this run's" in done.message
+        assert "Nothing was deleted" in done.message
+        assert not done.changed
+        assert not [request for request in raced.requests if request.startswith("DELETE")]
+        remove_snapshots(sets)
+    assert numbers(sets, "prod")[0] == numbers(sets, "prod", "dependencies")[0] == [1, 2, 3, 4]
+    assert clean(sets.url).actions("delete_index") == OLD
+
+
+@pytest.mark.every_server("an index's uuid is the server's")
+def test_an_index_that_was_made_anew_while_the_snapshot_is_made_is_not_deleted(sets: Elasticsearch) -> None:
+    """By its name and its age it is the one that is in the snapshot."""
+    remade: list[bool] = []
+
+    def meanwhile(method: str, path: str) -> Fault | None:
+        if method != "GET" or "/_snapshot/backup/" not in path or remade:
+            return None
+        remade.append(True)
+        wait_for(lambda: not sets.get("/_snapshot/backup/_current")["snapshots"])
+        sets.request("DELETE", f"/{OLD[0]}")
+        sets.set_server_clock("-20d")
+        sets.request("PUT", f"/{OLD[0]}", {"aliases": {"prod-jaeger-span-read": {}}})
+        sets.set_server_clock("+0d")
+        sets.request("POST", f"/{OLD[0]}/_doc?refresh=true", {"traceID": "new"})
+        return None
+
+    with proxy(sets.url, meanwhile) as raced:
+        done = clean(raced.url)
+    assert remade
+    assert f"{OLD[0]}: made anew since snapshot" in done.message
+    assert not done.changed
+    for record_type in ("span", "dependencies"):
+        assert numbers(sets, "prod", record_type)[0] == [1, 2, 3, 4]
+    assert sets.get(f"/{OLD[0]}/_count")["count"] == 1

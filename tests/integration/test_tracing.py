@@ -37,7 +37,7 @@ NIGHT = {
 SPANS_OF_A_NIGHT = [
     *("cat.tasks", "clean", "cluster.state", "es_maintenance", "indices.delete", "indices.get"),
     *("indices.rollover", "indices.rollover", "indices.rollover", "indices.update_aliases"),
-    *("lookback", "read", "rollover"),
+    *("info", "info", "info", "info", "lookback", "read", "rollover"),
 ]
 
 
@@ -85,7 +85,7 @@ def test_a_night_is_a_trace_in_the_jaeger_that_it_looks_after(es: Elasticsearch,
         wait_for_equal(lambda: stored(es, f"{PREFIX}-jaeger-span-000003", trace), SPANS_OF_A_NIGHT)
         if not JAEGER_READS:
             return
-        wait_for_equal(lambda: len({span["spanID"] for span in traces.trace(trace).get("spans", [])}), 14)
+        wait_for_equal(lambda: len({span["spanID"] for span in traces.trace(trace).get("spans", [])}), 18)
         told = traces.trace(trace)
         wait_for(lambda: {"cron", "jaeger-es-maintenance"} <= set(traces.services()))
     services = {one: process["serviceName"] for one, process in told["processes"].items()}
@@ -99,9 +99,9 @@ def test_a_night_is_a_trace_in_the_jaeger_that_it_looks_after(es: Elasticsearch,
             below.setdefault(found[above][0], []).append(name)
     assert {name: sorted(names) for name, names in below.items()} == {
         "work": ["es_maintenance"],  # that is cron's span
-        "es_maintenance": ["cat.tasks", "clean", "lookback", "read", "rollover"],
+        "es_maintenance": ["cat.tasks", "clean", "info", "lookback", "read", "rollover"],
         "read": ["indices.get"],
-        "rollover": ["indices.rollover"] * 3,
+        "rollover": ["indices.rollover"] * 3 + ["info"] * 3,
         "lookback": ["cluster.state", "indices.update_aliases"],
         "clean": ["indices.delete"],
     }
@@ -163,7 +163,7 @@ def test_tracing_changes_no_request(es: Elasticsearch, receiver: Collector) -> N
             assert night(seen.url, endpoint).changed
         asked.append(seen.requests)
     assert asked[0] == asked[1]
-    assert len(receiver.requests()) == len(asked[0]) == 8
+    assert len(receiver.requests()) == len(asked[0]) == 12
 
 
 @pytest.mark.every_server("which requests there are depends on the server's answers")
@@ -193,7 +193,7 @@ def test_every_module_and_every_request_has_a_name(es: Elasticsearch, receiver: 
             names = {span.name for span in receiver.below(first)}
             assert {"indices.add_block", "bulk", "scroll", "indices.update_aliases"} <= names
         if module == "es_index_info":
-            assert [span.name for span in receiver.below(whole)] == ["cat.tasks", "look", "foretell"]
+            assert [span.name for span in receiver.below(whole)] == ["cat.tasks", "info", "look", "foretell"]
     assert not any(name.endswith("-000001") for name in es.indices() if name.startswith(PREFIX))
 
 
@@ -204,7 +204,8 @@ def test_a_read_that_is_repeated_is_a_span_for_each_attempt(es: Elasticsearch, r
     with proxy(es.url, lambda _method, path: next(faults, None) if "filter_path" in path else None) as flawed:
         done = night(flawed.url, receiver.endpoint)
     assert not done.message
-    first, second, third = receiver.below(receiver.one("read"))
+    first, second, third, who = receiver.below(receiver.one("read"))
+    assert who.name == "info"  # as the connection is a new one
     assert {span.name for span in (first, second, third)} == {"indices.get"}
     resent = [span.attributes.get("http.request.resend_count") for span in (first, second, third)]
     assert resent == [None, 1, 2]

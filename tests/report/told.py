@@ -88,6 +88,7 @@ def of_state(state: State, sets: list[IndexSet], entries: list[dict[str, Any]]) 
         "age_from": "written",
         "service_cache_ttl": "12h",
         "snapshot_repository": None,
+        "ignored_aliases": [],
         "snapshot_timeout": 3600,
     }
     if entries:

@@ -179,6 +179,7 @@ def test_module_defaults_reach_every_module(es: Elasticsearch, tmp_path: Path) -
         "es_index_cleaner": {"days": 14},
         "es_maintenance": {"index_sets": [{"conditions": {"max_age": "1d"}, "retention": {"days": 14}}]},
         "es_index_info": {},
+        "es_restore": {"indices": ["only-jaeger-span-000002"], "readable_until": "2100-01-01"},
     }
     assert set(own) == {path.stem for path in (ROOT / "plugins/modules").glob("es_*.py")}
     tasks: list[dict[str, Any]] = [{f"tracestack.jaeger.{name}": own[name], "register": name} for name in own]
@@ -226,6 +227,7 @@ def test_one_variable_makes_a_trace_of_the_run(sets: Elasticsearch, tmp_path: Pa
     assert (whole.trace, whole.parent) == ("0af7651916cd43dd8448eb211c80319c", "b7ad6b7169203331")
     assert [span.name for span in receiver.below(whole)] == [
         "cat.tasks",
+        "info",
         "read",
         "rollover",
         "lookback",

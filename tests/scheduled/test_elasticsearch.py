@@ -130,7 +130,7 @@ def test_what_it_costs(es: Elasticsearch, runner: Runner) -> None:
         assert runner.run(runner.job(**keys, metrics=metrics)).returncode == 0
         measured = asked()
     assert measured[: len(plain)] == plain
-    assert len(measured) - len(plain) == 3
+    assert len(measured) - len(plain) == 4
     assert all(request.startswith("GET ") for request in measured[len(plain) :])
 
 

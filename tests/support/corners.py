@@ -21,7 +21,7 @@ SPAN = "jaeger-span"
 # How a server says that a document cannot be written through an alias now.
 _NO_PLACE = ("index_not_found_exception", "no write index is defined", "cluster_block_exception")
 # Settings that differ from one index to the next, whoever made it.
-_SNAPSHOT = re.compile(r"jaeger-retention-[0-9.-]+-[0-9a-f]{8}")
+_SNAPSHOT = re.compile(r"jaeger-retention-[0-9.]+-[0-9.]+-[0-9a-f]{8}-[0-9a-f]{8}")
 _OWN = ("creation_date", "uuid", "provided_name", "version")
 
 

@@ -25,7 +25,8 @@ class Fault:
     0 means the connection is closed without an answer, None that the server's own answer is passed on.
     seconds: how long the answer is held back. content: the body of an answer that is made up here.
     held: how long the request is held back before the server gets it. then: called when the server has answered (or
-    at once, if the request does not reach it) and before the client hears of it.
+    at once, if the request does not reach it) and before the client hears of it. closes: whether the connection is closed after
+    the answer, without a word.
     """
 
     reaches: bool = True
@@ -34,6 +35,7 @@ class Fault:
     content: str = "made by the test's proxy"
     held: float = 0
     then: Callable[[], None] | None = None
+    closes: bool = False
 
 
 LOST_REQUEST = Fault(reaches=False, status=0)
@@ -60,13 +62,15 @@ def nth(method: str, part: str, fault: Fault, times: int = 1) -> Chooser:
 
 @dataclass
 class Proxy:
-    """A running proxy. choose says which request gets which fault; requests are "METHOD path", in order.
+    """A running proxy in front of target, which a test may change meanwhile, as a load balancer does.
 
+    choose says which request gets which fault; requests are "METHOD path", in order.
     faults are those that got one. authorizations are the different Authorization headers that came. under_way is
     how many are being worked on now, also those whose client has gone.
     """
 
     url: str
+    target: str
     choose: Chooser
     requests: list[str] = field(default_factory=list)
     faults: list[str] = field(default_factory=list)
@@ -81,7 +85,6 @@ class Proxy:
 @contextmanager
 def proxy(target: str, choose: Chooser = lambda _method, _path: None) -> Iterator[Proxy]:
     """Run a proxy in front of target until the block ends."""
-    upstream = urlsplit(target)
     counting = threading.Lock()
 
     class Handler(BaseHTTPRequestHandler):
@@ -123,10 +126,12 @@ def proxy(target: str, choose: Chooser = lambda _method, _path: None) -> Iterato
             self.send_header("Content-Length", str(len(content)))
             self.end_headers()
             self.wfile.write(content)
+            self.close_connection |= fault.closes
 
         do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = handle_any
 
         def forward(self, body: bytes) -> tuple[int, dict[str, str], bytes]:
+            upstream = urlsplit(running.target)
             connection = http.client.HTTPConnection(str(upstream.hostname), upstream.port, timeout=120)
             dropped = ("host", "connection", "content-length", "accept-encoding")
             headers = {name: value for name, value in self.headers.items() if name.lower() not in dropped}
@@ -143,7 +148,7 @@ def proxy(target: str, choose: Chooser = lambda _method, _path: None) -> Iterato
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.block_on_close = False  # a stalled answer does not hold the test
-    running = Proxy(f"http://127.0.0.1:{server.server_address[1]}", choose)
+    running = Proxy(f"http://127.0.0.1:{server.server_address[1]}", target, choose)
     thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
     thread.start()
     try:

@@ -171,6 +171,7 @@ def _clean(values: Values) -> Options:
         "record_types": list(RECORD_TYPES),
         "strategy": "manual_rollover" if generations else "periodic",
         "only_unreadable": values.truth("only-unreadable"),
+        "ignored_aliases": [alias for alias in values.text("ignored-aliases").split(",") if alias],
         **_age(values),
     }
 
@@ -255,6 +256,7 @@ COMMANDS = {
                 Flag("index-date-separator", "-", _SEPARATOR),
                 *_AGE,
                 Flag("only-unreadable", True, "keep what is still behind the read alias", ours=True),
+                Flag("ignored-aliases", "", "aliases, by commas, that keep nothing; * for all", ours=True),
                 *_OURS,
             ),
             _clean,

@@ -39,6 +39,7 @@ GAUGES = {
     "jaeger_es_generations": (_SET, "Indices that are stored."),
     "jaeger_es_readable_bytes": (_SET, "Size on disk of the indices behind the read alias."),
     "jaeger_es_stored_bytes": (_SET, "Size on disk of all indices."),
+    "jaeger_es_held_back_bytes": (_SET, "Size on disk of the hidden indices that others' aliases keep."),
     "jaeger_es_problems": (("cluster", "kind"), "What is wrong with index sets after the run, by kind."),
     "jaeger_es_last_run_timestamp_seconds": (_CLUSTER, "When the last run ended."),
     "jaeger_es_last_run_duration_seconds": (_CLUSTER, "How long it took."),
@@ -161,6 +162,10 @@ def _describe(samples: Samples, cluster: str, sets: Iterable[Mapping[str, Any]])
             (
                 "jaeger_es_readable_bytes",
                 sum(index.get("size_bytes") or 0 for index in indices if index["readable"]),
+            ),
+            (
+                "jaeger_es_held_back_bytes",
+                sum(index.get("size_bytes") or 0 for index in indices if index.get("held_by")),
             ),
         ):
             series = samples.of(metric)

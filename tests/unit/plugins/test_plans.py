@@ -30,7 +30,11 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._cutoffs import 
     retention_cutoff,
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
-from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import DataStreamSet, IndexSet
+from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
+    READABLE,
+    DataStreamSet,
+    IndexSet,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import (
     PROBLEM_KINDS,
     AgeRule,
@@ -42,7 +46,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import (
     plan_rollover,
     problems,
 )
-from ansible_collections.tracestack.jaeger.plugins.module_utils._state import Index, State, view
+from ansible_collections.tracestack.jaeger.plugins.module_utils._state import UNBORN, Index, State, view
 from ansible_collections.tracestack.jaeger.plugins.module_utils._templates import template
 from tests.support.states import NOW, SERVICE, SPAN, generations, index
 
@@ -77,7 +81,7 @@ def deleted(plan: Plan) -> list[str]:
 
 
 def test_init_of_nothing_makes_template_index_and_aliases_in_two_steps() -> None:
-    plan = plan_init(view(State({}), SPAN), TEMPLATE)
+    plan = plan_init(view(State({}), SPAN), TEMPLATE, NOW)
     assert plan.actions == (
         PutTemplate(TEMPLATE, "there is none"),
         CreateIndex(
@@ -85,19 +89,20 @@ def test_init_of_nothing_makes_template_index_and_aliases_in_two_steps() -> None
             {"prod-jaeger-span-read": None, "prod-jaeger-span-write": None},
             "the set has no index yet",
             TEMPLATE,
+            {"prod-jaeger-span-read": {}},
         ),
     )
 
 
 def test_init_again_does_nothing() -> None:
-    state = after(State({}), plan_init(view(State({}), SPAN), TEMPLATE))
-    assert plan_init(view(state, SPAN), TEMPLATE) == Plan()
+    state = after(State({}), plan_init(view(State({}), SPAN), TEMPLATE, NOW))
+    assert plan_init(view(state, SPAN), TEMPLATE, NOW) == Plan()
 
 
 def test_init_with_other_shards_replaces_the_template_only() -> None:
-    state = after(State({}), plan_init(view(State({}), SPAN), TEMPLATE))
+    state = after(State({}), plan_init(view(State({}), SPAN), TEMPLATE, NOW))
     other = template(SPAN, shards=3, replicas=1)
-    assert plan_init(view(state, SPAN), other).actions == (
+    assert plan_init(view(state, SPAN), other, NOW).actions == (
         PutTemplate(other, "it differs from Jaeger's for these options"),
     )
 
@@ -145,19 +150,19 @@ def test_init_with_other_shards_replaces_the_template_only() -> None:
 )
 def test_init_repairs(state: State, added: list[tuple[str, str]]) -> None:
     state = replace(state, templates={TEMPLATE.name: TEMPLATE})
-    plan = plan_init(view(state, SPAN), TEMPLATE)
+    plan = plan_init(view(state, SPAN), TEMPLATE, NOW)
     assert not [action for action in plan.actions if not isinstance(action, UpdateAliases)]
     assert [
         entry[:2] for action in plan.actions if isinstance(action, UpdateAliases) for entry in action.add
     ] == added
-    assert plan_init(view(after(state, plan), SPAN), TEMPLATE) == Plan()
+    assert plan_init(view(after(state, plan), SPAN), TEMPLATE, NOW) == Plan()
 
 
 @pytest.mark.parametrize("name", ["prod-jaeger-span-write", "prod-jaeger-span-read"])
 def test_an_index_with_an_alias_name_is_refused_by_all(name: str) -> None:
     one = view(State({}).put(index(name, DAY)), SPAN)
     planners: list[Callable[[], Plan]] = [
-        lambda: plan_init(one, TEMPLATE),
+        lambda: plan_init(one, TEMPLATE, NOW),
         lambda: plan_rollover(one, {}),
         lambda: plan_lookback(one, rule(NOW)),
         lambda: plan_retention(one, RetentionRule(rule(NOW))),
@@ -199,6 +204,7 @@ def test_rollover_names_the_next_generation_and_makes_it_readable(state: State, 
             f"prod-jaeger-span-{new:06d}",
             {"prod-jaeger-span-read": None},
             {"max_age": "2d"},
+            specs={"prod-jaeger-span-read": {}},
         ),
     )
 
@@ -250,16 +256,103 @@ def test_rollover_refuses_a_name_that_would_not_parse() -> None:
 def test_the_priority_of_a_legacy_template_does_not_matter() -> None:
     wanted = template(SPAN, shards=2, replicas=1, priority=500)
     state = replace(generations(SPAN, DAY), templates={wanted.name: replace(wanted, priority=None)})
-    assert plan_init(view(state, SPAN), wanted) == Plan()
+    assert plan_init(view(state, SPAN), wanted, NOW) == Plan()
 
 
-def test_init_beside_another_init_that_died_adds_its_aliases() -> None:
+def test_what_another_init_has_made_gets_no_alias_without_a_look_at_the_whole_set() -> None:
+    """It may have been rolled over since: the write alias would be on two indices."""
     aliases = {"prod-jaeger-span-read": None, "prod-jaeger-span-write": None}
     create = CreateIndex("prod-jaeger-span-000001", aliases, "", TEMPLATE)
     half_made = State({}).put(index("prod-jaeger-span-000001", DAY, "prod-jaeger-span-read"))
-    remaining = create.remaining(half_made)
-    assert isinstance(remaining, UpdateAliases)
-    assert remaining.add == (("prod-jaeger-span-000001", "prod-jaeger-span-write", None),)
+    assert create.remaining(half_made) is None
+
+
+NOW_MARK = "prod-jaeger-span-written-until-20260610t153046z"
+
+
+def written(write: tuple[int, ...], *, closed: int = 0, block: str = "") -> State:
+    """Three generations of 30, 20 and 10 days, all readable, of which some are behind the write alias; the last may be unusable."""
+    state = generations(SPAN, 30 * DAY, 20 * DAY, 10 * DAY, readable=(1, 2, 3))
+    for number in (1, 2, 3):
+        name = SPAN.generation_name(number)
+        one = state.indices[name].without_alias(SPAN.write_alias)
+        one = one.with_alias(SPAN.write_alias) if number in write else one
+        blocks = frozenset({block} if block and number == 3 else ())
+        state = state.put(replace(one, closed=number == closed, blocks=blocks))
+    return replace(state, templates={TEMPLATE.name: TEMPLATE})
+
+
+@pytest.mark.parametrize(
+    ("state", "target", "moved_from"),
+    [
+        pytest.param(written((2, 3)), 3, [2], id="on two, none marked"),
+        pytest.param(written((1, 2)), 3, [1, 2], id="on two older ones"),
+        pytest.param(written(()), 3, [], id="lost"),
+        pytest.param(written((), closed=3), 4, [], id="lost, the newest closed"),
+        pytest.param(written((), block="write"), 4, [], id="lost, the newest blocked"),
+        pytest.param(written((2, 3), block="read_only"), 4, [2, 3], id="on two, the newest blocked"),
+        pytest.param(written((3,), closed=3), 4, [3], id="on a closed one"),
+        pytest.param(
+            written((3,), block="read_only_allow_delete"), 0, [], id="on one that a full disk blocks"
+        ),
+        pytest.param(written((2,)), 0, [], id="on an older one"),
+    ],
+)
+def test_a_repair_leaves_the_write_alias_on_one_index_that_can_be_written_and_says_until_when_others_were(
+    state: State, target: int, moved_from: list[int]
+) -> None:
+    plan = plan_init(view(state, SPAN), TEMPLATE, NOW)
+    if not target:
+        assert plan.actions == ()
+        return
+    found = view(after(state, plan), SPAN)
+    assert [one.name for one in found.state.behind(SPAN.write_alias)] == [SPAN.generation_name(target)]
+    assert found.write_index is not None
+    assert not found.write_index.unwritable
+    assert found.write_index == found.generations[-1].index
+    assert all(member.readable for member in found.generations)
+    marked = [member for member in found.generations if NOW_MARK in member.index.aliases]
+    assert [member.number for member in marked] == moved_from
+    assert {member.written_until for member in marked} <= {NOW.replace(second=46, microsecond=0), UNBORN}
+    assert hidden(plan_lookback(found, rule(NOW - 7 * DAY))) == [
+        f"{number:06d}" for number in (1, 2) if number not in moved_from and number != target
+    ]
+    # In one step, whatever another run has done meanwhile; and that is looked at anew where it was not what was read.
+    *_others, moved = [action for action in plan.actions if isinstance(action, UpdateAliases)]
+    assert moved.alone == ((SPAN.write_alias, SPAN.pattern),)
+    elsewhere = found.state.put(index("prod-jaeger-span-000009", DAY, SPAN.write_alias))
+    assert moved.remaining(found.state) is None
+    again = moved.remaining(elsewhere)
+    assert again is not None
+    assert [one.name for one in again.predict(elsewhere).behind(SPAN.write_alias)] == [
+        SPAN.generation_name(target)
+    ]
+
+
+def test_a_closed_write_index_is_not_rolled_over() -> None:
+    with pytest.raises(RefusedError, match="prod-jaeger-span-000003, the write index, is closed"):
+        plan_rollover(view(written((3,), closed=3), SPAN), {"max_age": "1d"})
+
+
+FILTERED = {"filter": {"term": {"tenant": "a"}}, "is_hidden": True}
+
+
+def test_an_alias_is_given_on_as_it_is() -> None:
+    """Elsewhere the server refuses a hidden alias without is_hidden, and a filter that is lost shows what it hid."""
+    state = written((3,))
+    for number in (1, 2, 3):
+        one = state.indices[SPAN.generation_name(number)]
+        spec = {"filter": {"term": {"tenant": "old"}}, "is_hidden": True} if number == 1 else FILTERED
+        state = state.put(one.with_alias(SPAN.read_alias, None, spec))
+    found = view(after(state, plan_rollover(view(state, SPAN), {})), SPAN)
+    assert found.write_index is not None
+    assert found.write_index.specs == {SPAN.read_alias: FILTERED}
+    unread = state.put(state.indices[SPAN.generation_name(3)].without_alias(SPAN.read_alias))
+    mended = after(unread, plan_init(view(unread, SPAN), TEMPLATE, NOW))
+    assert mended.indices[SPAN.generation_name(3)].specs == {SPAN.read_alias: FILTERED}
+    restored = state.put(index("prod-jaeger-span-000004", 40 * DAY))
+    shown = after(restored, plan_init(view(restored, SPAN), TEMPLATE, NOW, frozenset({"generations"})))
+    assert shown.indices["prod-jaeger-span-000004"].specs == {SPAN.read_alias: FILTERED}
 
 
 # lookback
@@ -286,7 +379,7 @@ def test_lookback(unit: str, count: int, age_from: str, gone: list[str]) -> None
     assert hidden(plan) == gone
     assert len(plan.actions) == (1 if gone else 0)
     assert [kept.index[-6:] for kept in plan.kept] == [
-        n for n in ("000001", "000002", "000003") if n not in gone
+        n for n in ("000001", "000002", "000003", "000004") if n not in gone
     ]
 
 
@@ -417,15 +510,39 @@ def test_retention_leaves_strangers_alone_and_says_so() -> None:
 
 
 @pytest.mark.parametrize(
-    ("alias", "flag", "gone"), [("x-write", None, 0), ("x-write", False, 1), ("x", True, 0), ("x", None, 1)]
+    ("alias", "flag", "ignored", "reason"),
+    [
+        ("x-write", None, "*", "a write index"),
+        ("x-write", False, "*", ""),
+        ("x", True, "*", "a write index"),
+        ("x", None, "*", ""),
+        ("audit-jaeger-span-read", None, "", "behind the alias"),
+        ("audit-jaeger-span-read", None, "audit-*-read", ""),
+        ("audit-jaeger-span-read", None, "audit", "behind the alias"),
+        ("legal-hold", None, "audit-*", "behind the alias"),
+        ("on-all", None, "", ""),
+        ("prod-jaeger-span-adopting", None, "", ""),
+        (NOW_MARK, None, "", "written until 2026-06-10T15:30:46Z"),
+        ("prod-jaeger-span-readable-until-20260610t153045z", None, "", ""),
+        ("prod-jaeger-span-readable-until-20260610t153046z", None, "*", "to stay readable until"),
+        ("prod-jaeger-service-readable-until-20260610t153045z", None, "", "behind the alias"),
+        ("prod-jaeger-span-readable-until-20269999t153046z", None, "", "behind the alias"),
+    ],
 )
-def test_retention_spares_what_any_alias_writes_to(alias: str, flag: bool | None, gone: int) -> None:
+def test_retention_spares_what_an_alias_needs(
+    alias: str, flag: bool | None, ignored: str, reason: str
+) -> None:
     state = generations(SPAN, 9 * DAY, DAY)
-    state = state.put(replace(state.indices["prod-jaeger-span-000001"], aliases={alias: flag}))
-    plan = plan_retention(
-        view(state, SPAN, NOW), RetentionRule(rule(retention_cutoff(NOW, 0)), only_unreadable=False)
-    )
-    assert len(deleted(plan)) == gone
+    old, newest = state.indices["prod-jaeger-span-000001"], state.indices["prod-jaeger-span-000002"]
+    one = view(state.put(replace(old, aliases={alias: flag}), newest.with_alias("on-all")), SPAN, NOW)
+    names = tuple(filter(None, [ignored]))
+    limit = RetentionRule(rule(NOW - timedelta(hours=20)), only_unreadable=False, ignored_aliases=names)
+    plan = plan_retention(one, limit)
+    assert len(deleted(plan)) == (0 if reason else 1)
+    assert plan.kept[0].reason.startswith(reason)
+    needed = [problem.text for problem in problems(one, names) if problem.kind == "held_by_alias"]
+    assert len(needed) == (1 if reason == "behind the alias" else 0)
+    assert all(alias in text for text in needed)
 
 
 @pytest.mark.parametrize(
@@ -445,6 +562,65 @@ def test_a_dated_index_that_was_filled_late_is_as_young_as_its_birth() -> None:
     state = State({}).put(index("prod-jaeger-span-2026-01-01", 2 * DAY))
     plan = plan_retention(view(state, SPAN, NOW), RetentionRule(rule(retention_cutoff(NOW, 14)), **PERIODIC))
     assert deleted(plan) == []
+
+
+@pytest.mark.parametrize(
+    ("rolled", "kept"),
+    [(None, False), (timedelta(seconds=1), True), (8 * DAY, False), (-timedelta(seconds=1), True)],
+)
+def test_a_dated_index_behind_the_write_alias_was_written_until_it_was_rolled(
+    rolled: timedelta | None, kept: bool
+) -> None:
+    """The run that rolls it over neither hides nor deletes it, and neither does the next one."""
+    dated = index("prod-jaeger-span-2026-04-26", 45 * DAY, SPAN.read_alias)
+    state = generations(SPAN, timedelta(seconds=1)).put(
+        replace(dated, rolled=None if rolled is None else NOW - rolled)
+    )
+    if rolled is not None and rolled < timedelta(0):  # in this very run
+        state = State({}).put(dated.with_alias(SPAN.write_alias))
+        state = after(state, plan_rollover(view(state, SPAN, NOW), {}))
+    one = view(state, SPAN, NOW)
+    assert hidden(plan_lookback(one, rule(NOW - 7 * DAY))) == ([] if kept else ["-04-26"])
+    limit = RetentionRule(rule(NOW - 7 * DAY), only_unreadable=False, dated=True)
+    assert deleted(plan_retention(one, limit)) == ([] if kept else ["prod-jaeger-span-2026-04-26"])
+
+
+@pytest.mark.parametrize(
+    ("limits", "gone"),
+    [
+        ({"max_generations": 2}, ["000001"]),
+        ({"max_generations": 1}, ["000001", "2026-06-09"]),
+        ({"max_size": 20}, ["000001"]),
+        ({"max_generations": 1, "min_generations": 2}, ["000001"]),
+    ],
+)
+def test_numbers_and_sizes_count_from_what_was_written_last(limits: dict[str, Any], gone: list[str]) -> None:
+    """Yesterday's dated index is younger than a generation that ended 18 days ago."""
+    state = generations(SPAN, 20 * DAY, 18 * DAY).put(index("prod-jaeger-span-2026-06-09", 2 * DAY))
+    state = state.put(*(replace(one, size=10) for one in state.indices.values()))
+    forever = AgeRule.at(NOW, None, "written", timedelta(0))
+    one = view(state, SPAN, NOW)
+    found = deleted(plan_retention(one, RetentionRule(forever, dated=True, **limits)))
+    assert found == [f"prod-jaeger-span-{tail}" for tail in gone]
+    assert [member.index.name[-6:] for member in one.members] == ["000001", "-06-09", "000002"]
+
+
+def test_what_was_brought_back_stays_until_its_time() -> None:
+    """A mark on the index itself, which each run reads; when it has ended it goes with the read alias."""
+    state = generations(SPAN, 90 * DAY, 60 * DAY, 30 * DAY, DAY, readable=(1, 2))
+    for number, days in ((1, 1), (2, -1)):
+        name = SPAN.generation_name(number)
+        state = state.put(state.indices[name].with_alias(SPAN.mark(READABLE, NOW + days * DAY)))
+    one = view(state, SPAN)
+    plan = plan_lookback(one, rule(NOW - 7 * DAY))
+    assert "to stay readable until 2026-06-11T15:30:46Z" in plan.kept[0].reason
+    (action,) = plan.actions
+    assert isinstance(action, UpdateAliases)
+    ended = "prod-jaeger-span-readable-until-20260609t153046z"
+    assert action.remove == tuple((SPAN.generation_name(2), alias) for alias in (SPAN.read_alias, ended))
+    limit = RetentionRule(rule(NOW - 7 * DAY), None, 1, only_unreadable=False)
+    assert deleted(plan_retention(one, limit)) == [SPAN.generation_name(2), SPAN.generation_name(3)]
+    assert problems(view(after(state, plan), SPAN)) == []
 
 
 SIZES = (500, 400, 300, 200, 100)
@@ -510,7 +686,8 @@ def test_a_snapshot_comes_before_the_deletion_of_just_the_same() -> None:
     assert isinstance(snapshot, Snapshot)
     assert isinstance(deletion, DeleteIndices)
     assert snapshot.names == deletion.names
-    assert snapshot.snapshot.startswith("jaeger-retention-stamp-")
+    assert snapshot.snapshot("one", "run").startswith("jaeger-retention-stamp-")
+    assert snapshot.snapshot("one", "run") != snapshot.snapshot("two", "run")
 
 
 @pytest.mark.parametrize(
@@ -539,7 +716,7 @@ def test_a_blocked_index_does_not_keep_the_others_from_anything(
 
 def test_an_index_in_an_aliass_place_is_moved_into_the_next_generation() -> None:
     state = State({}).put(index("prod-jaeger-span-write", DAY))
-    plan = plan_init(view(state, SPAN), TEMPLATE, frozenset({"concrete"}))
+    plan = plan_init(view(state, SPAN), TEMPLATE, NOW, frozenset({"concrete"}))
     adopt = plan.actions[-1]
     assert isinstance(adopt, Adopt)
     assert (adopt.sources, adopt.target) == (("prod-jaeger-span-write",), "prod-jaeger-span-000001")
@@ -556,7 +733,7 @@ def test_an_adoption_that_was_cut_off_goes_on_with_the_same_generation() -> None
         begun, index("prod-jaeger-span-write", DAY)
     )
     state = state.put(state.indices["prod-jaeger-span-000002"].without_alias("prod-jaeger-span-write"))
-    plan = plan_init(view(state, SPAN), TEMPLATE, frozenset({"concrete"}))
+    plan = plan_init(view(state, SPAN), TEMPLATE, NOW, frozenset({"concrete"}))
     adopt = plan.actions[-1]
     assert isinstance(adopt, Adopt)
     assert adopt.target == "prod-jaeger-span-000004"
@@ -572,7 +749,7 @@ def test_dated_indices_and_restored_generations_come_behind_the_read_alias() -> 
         (frozenset({"generations"}), {"000001", "000002"}),
         (frozenset({"dated", "generations"}), {"2026-06-01", "000001", "000002"}),
     ):
-        found = after(state, plan_init(view(state, SPAN, NOW), TEMPLATE, adopt))
+        found = after(state, plan_init(view(state, SPAN, NOW), TEMPLATE, NOW, adopt))
         names = {one.name.removeprefix("prod-jaeger-span-") for one in found.behind(SPAN.read_alias)}
         assert names == readable
 
@@ -581,7 +758,7 @@ def test_a_write_alias_that_does_not_say_where_is_left_on_the_newest_alone() -> 
     state = State({}).put(
         *(index(f"prod-jaeger-span-00000{n}", DAY, "prod-jaeger-span-write") for n in (1, 2))
     )
-    found = after(state, plan_init(view(state, SPAN), TEMPLATE))
+    found = after(state, plan_init(view(state, SPAN), TEMPLATE, NOW))
     assert [one.name for one in found.behind(SPAN.write_alias)] == ["prod-jaeger-span-000002"]
     assert len(found.behind(SPAN.read_alias)) == 2
 
@@ -591,7 +768,7 @@ def test_with_ilm_the_write_index_is_marked() -> None:
     assert wanted.settings["index.lifecycle.name"] == "policy"
     assert wanted.settings["index.lifecycle.rollover_alias"] == "prod-jaeger-span-write"
     assert wanted.aliases == {"prod-jaeger-span-read": {}}
-    found = after(State({}), plan_init(view(State({}), SPAN), wanted, ilm=True))
+    found = after(State({}), plan_init(view(State({}), SPAN), wanted, NOW, ilm=True))
     assert found.indices["prod-jaeger-span-000001"].aliases["prod-jaeger-span-write"] is True
 
 
@@ -703,6 +880,13 @@ def test_deletions_are_cut_by_the_length_of_their_url() -> None:
             ),
             [("blocked", "is blocked (read_only_allow_delete)"), ("red", "has health red")],
         ),
+        (
+            written((3,), closed=3),
+            [
+                ("no_write_index", "the write index, is closed"),
+                ("closed", "prod-jaeger-span-000003 is closed"),
+            ],
+        ),
     ],
 )
 def test_problems(state: State, said: list[tuple[str, str]]) -> None:
@@ -747,17 +931,15 @@ def plans(state: State, age: AgeRule, only_unreadable: bool) -> list[Plan]:
     """Each planner's plan for a state, if it does not refuse."""
     one = view(state, SPAN, NOW)
     planners: list[Callable[[], Plan]] = [
-        lambda: plan_init(one, TEMPLATE),
+        lambda: plan_init(one, TEMPLATE, NOW),
         lambda: plan_lookback(one, age),
         lambda: plan_retention(one, RetentionRule(age, only_unreadable=only_unreadable)),
         lambda: plan_retention(one, RetentionRule(age, only_unreadable=only_unreadable, **PERIODIC)),
         lambda: plan_retention(
             one,
-            RetentionRule(
-                age, 3000, 2, 2, only_unreadable, generations=True, dated=True, snapshot=("r", "s", 1)
-            ),
+            RetentionRule(age, 3000, 2, 2, only_unreadable, dated=True, snapshot=("r", "s", 1)),
         ),
-        lambda: plan_init(one, TEMPLATE, frozenset({"concrete", "dated", "generations"})),
+        lambda: plan_init(one, TEMPLATE, NOW, frozenset({"concrete", "dated", "generations"})),
     ]
     found = []
     for planner in planners:
