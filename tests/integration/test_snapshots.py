@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator
 from typing import Any
@@ -48,18 +49,25 @@ def clean(url: str, **options: Any) -> Answer:
 
 @pytest.mark.every_server("the answers about snapshots differ")
 def test_what_is_deleted_can_be_restored(sets: Elasticsearch) -> None:
-    checked = check_module("es_index_cleaner", server_urls=sets.url, **CLEAN)
+    many = [f"prod-jaeger-sampling-{number:06d}" for number in range(1, 22)]
+    sets.set_clock("-30d")
+    for name in many:  # the server takes 1,024 bytes of metadata
+        sets.request("PUT", f"/{name}", {"settings": {"number_of_shards": 1, "number_of_replicas": 0}})
+    sets.set_clock("+0d")
+    wanted = {"record_types": ["span", "dependencies", "sampling"]}
+    checked = check_module("es_index_cleaner", server_urls=sets.url, **{**CLEAN, **wanted})
     assert not sets.get("/_snapshot/backup/_all")["snapshots"]
-    found = sets.get(f"/{','.join(OLD)}/_settings?flat_settings=true")
-    uuids = {name: body["settings"]["index.uuid"] for name, body in found.items()}
-    done = clean(sets.url)
+    found = sets.get(f"/{','.join([*OLD, *many[:-1]])}/_settings?flat_settings=true")
+    uuids = sorted(f"{name} {body['settings']['index.uuid']}" for name, body in found.items())
+    done = clean(sets.url, **wanted)
     assert not done.message
     assert checked.actions("snapshot") == done.actions("snapshot") == done.actions("delete_index")
     assert numbers(sets, "prod")[0] == [2, 3, 4]
     (snapshot,) = sets.get("/_snapshot/backup/_all")["snapshots"]
     assert snapshot["state"] == "SUCCESS"
     assert snapshot["metadata"]["cluster_uuid"] == sets.get("/")["cluster_uuid"]
-    assert snapshot["metadata"]["indices"] == uuids
+    assert snapshot["metadata"]["indices"] == hashlib.sha256("\n".join(uuids).encode()).hexdigest()
+    assert set(snapshot["indices"]) == set(found)
     assert done.result["actions"][0]["snapshot"] == f"backup/{snapshot['snapshot']}"
     restore = f"/_snapshot/backup/{snapshot['snapshot']}/_restore?wait_for_completion=true"
     sets.request("POST", restore, {"indices": "prod-jaeger-span-000001"})
