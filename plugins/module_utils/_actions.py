@@ -315,11 +315,15 @@ class Snapshot(_Plain):
 
 @dataclass(frozen=True)
 class Restore(_Plain):
-    """Bring indices back from a snapshot, without the aliases that they had. seconds: how long to wait for them at most."""
+    """Bring indices back from a snapshot, without the aliases that they had, but with a mark that keeps them.
+
+    seconds: how long to wait for them at most.
+    """
 
     repository: str
     snapshot: str
     names: tuple[str, ...]
+    mark: str
     seconds: int
 
     def describe(self) -> list[Description]:
@@ -332,14 +336,15 @@ class Restore(_Plain):
         return DONE
 
     def apply(self, cluster: Cluster) -> Outcome:
-        cluster.restore(self.repository, self.snapshot, self.names, self.seconds)
+        cluster.restore(self.repository, self.snapshot, self.names, self.mark, self.seconds)
         return DONE
 
     def predict(self, state: State) -> State:
-        return state.put(*(Index(name, UNBORN) for name in self.names))
+        return state.put(*(Index(name, UNBORN, {self.mark: None}) for name in self.names))
 
     def remaining(self, state: State) -> Action | None:
-        left = tuple(name for name in self.names if name not in state.indices)
+        marked = {index.name for index in state.behind(self.mark)}
+        left = tuple(name for name in self.names if name not in marked)
         return replace(self, names=left) if left else None
 
 

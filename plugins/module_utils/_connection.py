@@ -469,23 +469,31 @@ class Cluster:
                 "was deleted."
             )
 
-    def restore(self, repository: str, name: str, indices: Iterable[str], seconds: int) -> None:
+    def restore(self, repository: str, name: str, indices: Iterable[str], mark: str, seconds: int) -> None:
         """Bring indices back from a snapshot and wait until all their shards are there, so many seconds at most.
 
-        They come without aliases, and without the ILM policy that might delete them at once.
+        They come without aliases, blocks, and the ILM policy that might delete them at once. Each gets the alias mark as soon as
+        it is known; its shards may take an hour.
         """
         names = sorted(indices)
         self.check_snapshot(repository, name, names)
+        begun = self._index_uuids(names)
         body = {
-            "indices": ",".join(names),
+            "indices": ",".join(index for index in names if index not in begun),
             "include_global_state": False,
             "include_aliases": False,
-            "ignore_index_settings": ["index.lifecycle.name", "index.lifecycle.rollover_alias"],
+            "ignore_index_settings": [
+                "index.lifecycle.name",
+                "index.lifecycle.rollover_alias",
+                "index.blocks.*",
+            ],
         }
-        self._change("POST", f"/_snapshot/{_quoted(repository)}/{_quoted(name)}/_restore", body)
+        if body["indices"]:
+            self._change("POST", f"/_snapshot/{_quoted(repository)}/{_quoted(name)}/_restore", body)
+        self.update_aliases([(index, mark, {}) for index in names], [])
         end = time.monotonic() + seconds
         attempt = 0
-        while (status := self._worst_health(names)) == "red":
+        while not self._whole(names):
             if time.monotonic() > end:
                 raise RefusedError(
                     f"{', '.join(names)}: not restored after {seconds} s (snapshot_timeout). The server goes on with it; run again "
@@ -493,16 +501,26 @@ class Cluster:
                 )
             self.pause(attempt)
             attempt += 1
-        if status not in ("yellow", "green"):
-            raise OutcomeUnknownError("nothing is known of the indices that were to be restored")
+            if gone := sorted(set(names) - set(self._index_uuids(names))):
+                raise RefusedError(
+                    f"{', '.join(gone)}: deleted while it was restored. The snapshot still has it: run again."
+                )
 
-    def _worst_health(self, names: Iterable[str]) -> str:
-        params = {"level": "cluster", "timeout": "0s", "filter_path": "status"}
-        statuses = [
-            self._get(f"/_cluster/health/{_target(group)}", lambda answer: str(answer["status"]), params)
-            for group in batches(names)
-        ]
-        return next((status for status in ("red", "yellow", "green") if status in statuses), "")
+    def _whole(self, names: Iterable[str]) -> bool:
+        """Whether each primary shard of these indices is there. While one is being restored, its health is yellow already."""
+        counts = ("number_of_shards", "active_primary_shards")
+        params = {
+            "level": "indices",
+            "timeout": "0s",
+            "filter_path": ",".join(f"indices.*.{one}" for one in counts),
+        }
+        for group in batches(names):
+            found = self._get(
+                f"/_cluster/health/{_target(group)}", lambda answer: dict(answer["indices"]), params
+            )
+            if any(len({found[name][one] for one in counts}) > 1 for name in group):
+                return False
+        return True
 
     def _index_uuids(self, names: Iterable[str]) -> dict[str, str]:
         """What tells indices from others that had, or will have, the same names; of those that are there."""

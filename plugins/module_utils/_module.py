@@ -74,8 +74,8 @@ class Job:
     births: indices are made, which get the server's time. sizes: the sets whose planners ask for sizes on disk.
     settles: aliases are put back, so what is there afterwards is read, and what a run that overtook this one has undone is done again.
     after_move: the planners that then take the place of the others, for the sets whose write alias this run has moved.
-    may_be_missing: a set need not have any index yet. ilm_policy: one that must be there. separators: what stands
-    in the dates of a set's dated indices, where it is not "-".
+    ages: whether anything is hidden or deleted for its age. may_be_missing: a set need not have any index yet.
+    ilm_policy: one that must be there. separators: what stands in the dates of a set's dated indices, where it is not "-".
     """
 
     steps: Mapping[str, Mapping[IndexSet, Planner]]
@@ -83,6 +83,7 @@ class Job:
     births: bool = False
     settles: bool = False
     after_move: Mapping[IndexSet, Planner] = field(default_factory=dict)
+    ages: bool = True
     may_be_missing: bool = False
     ilm_policy: str | None = None
     sizes: frozenset[IndexSet] = frozenset()
@@ -282,9 +283,7 @@ class Run:
 
         Whoever changes an alias last reads last, so a write alias that two runs have left on two indices does not stay so.
         """
-        fresh = self.cluster.read(patterns_of(self.job.index_sets)).split(self.job.index_sets)
-        for index_set, state in fresh.items():
-            self.states[index_set] = self.states[index_set].refreshed(state)
+        self._read_again(self.job.index_sets)
         moved = {(told.get("alias"), told["action"]) for told in self.report.actions}
         for name, step in self.job.steps.items():
             with self._part(name):
@@ -345,8 +344,13 @@ class Run:
     def _step(self, step: Mapping[IndexSet, Planner]) -> None:
         """Plan every set, then do the first action of each, then the second, and so on."""
         plans = self._plans(step)
-        if not self.rollovers_known and any(_ages(plan) for plan in plans.values()):
+        if self.job.ages and not self.rollovers_known and any(_ages(plan) for plan in plans.values()):
             self._read_rollovers()
+            plans = self._plans(step)
+        if not self.check_mode and any(_deletes_at_once(plan) for plan in plans.values()):
+            self._read_again(
+                step
+            )  # rollovers take their time, and somebody may have asked for an index meanwhile
             plans = self._plans(step)
         for index_set, plan in plans.items():
             self._note_kept(index_set, ((kept.index, kept.reason) for kept in plan.kept))
@@ -361,9 +365,7 @@ class Run:
 
     def _look_again(self, step: Mapping[IndexSet, Planner], todo: dict[IndexSet, list[Action]]) -> None:
         """A snapshot may take an hour: of what is in it, only that is deleted which is still to be deleted then."""
-        fresh = self.cluster.read(patterns_of(step)).split(step)
-        for index_set, state in fresh.items():
-            self.states[index_set] = self.states[index_set].refreshed(state)
+        self._read_again(step)
         plans = self._plans(step)
         for index_set in step:
             plan = plans.get(index_set, Plan())
@@ -376,6 +378,12 @@ class Run:
                     names = tuple(name for name in action.names if name in still)
                     todo[index_set][place] = replace(action, names=names)
             todo[index_set] = [a for a in todo[index_set] if not isinstance(a, DeleteIndices) or a.names]
+
+    def _read_again(self, index_sets: Iterable[IndexSet]) -> None:
+        """The states of these sets as they are now, with what only some reads ask for as it was."""
+        sets = list(index_sets)
+        for index_set, state in self.cluster.read(patterns_of(sets)).split(sets).items():
+            self.states[index_set] = self.states[index_set].refreshed(state)
 
     def _plans(self, step: Mapping[IndexSet, Planner]) -> dict[IndexSet, Plan]:
         plans: dict[IndexSet, Plan] = {}
@@ -515,6 +523,11 @@ class Run:
 def _alone(action: Action) -> list[tuple[Action, Action]]:
     """The requests for one action, each with the part that it does."""
     return [(request, part) for request, parts in merge([action]) for part in parts.values()]
+
+
+def _deletes_at_once(plan: Plan) -> bool:
+    """Whether a plan deletes something without a snapshot, which takes its time, and after which all is read again."""
+    return any(isinstance(action, DeleteIndices) for action in plan.actions[:1])
 
 
 def _ages(plan: Plan) -> bool:

@@ -22,7 +22,7 @@ ALL_RECORD_TYPES = (*RECORD_TYPES, ARCHIVE)
 
 # Elasticsearch, "Create index API", path parameters: characters that no index name may have.
 _FORBIDDEN = re.compile(r'[\\/*?"<>| ,#:\s\x00-\x1f]')
-_MAX_NAME_BYTES = 255
+MAX_NAME_BYTES = 255
 _LONGEST_TAIL = "-jaeger-" + ARCHIVE + "-0000001"
 
 # Elasticsearch pads a generation to six digits; the millionth has seven. Eight digits are a date.
@@ -69,9 +69,9 @@ def check_prefix(prefix: str | None) -> str:
         raise ConfigurationError(
             f"{where} ends with '-': Jaeger adds the dash itself, so give {prefix.rstrip('-')!r}."
         )
-    if len((prefix + _LONGEST_TAIL).encode()) > _MAX_NAME_BYTES:
+    if len((prefix + _LONGEST_TAIL).encode()) > MAX_NAME_BYTES:
         raise ConfigurationError(
-            f"{where} is too long: an index name may have {_MAX_NAME_BYTES} bytes at the most."
+            f"{where} is too long: an index name may have {MAX_NAME_BYTES} bytes at the most."
         )
     return prefix
 

@@ -9,10 +9,10 @@ and why. No client, no clock, no globals.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from fnmatch import fnmatchcase
 from itertools import dropwhile, takewhile
 from typing import Any, NamedTuple
 
@@ -30,6 +30,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import 
 )
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import RefusedError
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
+    MAX_NAME_BYTES,
     READABLE,
     WRITTEN,
     DataStreamSet,
@@ -40,6 +41,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
     Member,
     Template,
     View,
+    by_end_of_writing,
 )
 
 
@@ -206,7 +208,7 @@ def plan_init(
     elif write_index is None or write_index.closed:
         actions += _write_elsewhere(view, write_index, template, flag, now)
     else:
-        actions += _readable(view, write_index)
+        actions += [*_one_flag(view, write_index, now), *_readable(view, write_index)]
     if write_index and "write" in write_index.blocks and "concrete" in adopt:
         # By the alias's name an adoption's block can come late, when the alias is in its place already.
         actions.append(EndWriteBlock(write_index.name, "nothing could be written: it was blocked"))
@@ -313,10 +315,13 @@ def plan_lookback(view: View, rule: AgeRule) -> Plan:
     """Take what is too old out of the read alias."""
     _refuse_concrete_alias(view)
     old: list[tuple[str, str]] = []
+    again: list[tuple[str, str, bool | None]] = []
     kept = _strangers(view)
     names = view.index_set
     for member in view.members:
         if not member.readable:
+            held = member.readable_until is not None and member.readable_until > rule.now
+            again += [(member.index.name, names.read_alias, None)] if held else []
             continue
         reason = rule.keeps(member, names.record_type)
         if reason is None and member.index.aliases_blocked:
@@ -328,7 +333,11 @@ def plan_lookback(view: View, rule: AgeRule) -> Plan:
             old += [(member.index.name, alias) for alias in (names.read_alias, *ended)]
         else:
             kept.append(Kept(member.index.name, reason))
-    return Plan((UpdateAliases(rule.why, remove=tuple(old)),) if old else (), tuple(kept))
+    actions = [UpdateAliases(rule.why, remove=tuple(old))] if old else []
+    if again:  # a run that had looked before es_restore came hid it all the same
+        specs = {names.read_alias: view.spec_of(names.read_alias)}
+        actions.append(UpdateAliases("to stay readable, as es_restore was told", tuple(again), specs=specs))
+    return Plan(tuple(actions), tuple(kept))
 
 
 def plan_retention(view: View, rule: RetentionRule) -> Plan:
@@ -399,11 +408,21 @@ def needed_by(member: Member, view: View, ignored: tuple[str, ...] = ()) -> list
 
     One that is on that, too, such as one that a template puts on each new index, follows the set.
     """
-    written = {alias for other in view.members if other.is_write_index for alias in other.index.aliases}
-    others = (
-        alias for alias in member.index.aliases if not view.index_set.owns(alias) and alias not in written
-    )
-    return sorted(alias for alias in others if not any(fnmatchcase(alias, one) for one in ignored))
+    foreign = [alias for alias in member.index.aliases if not view.index_set.owns(alias)]
+    if not foreign:
+        return []
+    every = (*view.dated, *view.generations)
+    leading = [one for one in every if one.is_write_index]
+    if not leading and not view.generations:  # dated indices, of which none is written now
+        leading = [max(every, key=by_end_of_writing)]
+    followed = {alias for one in leading for alias in one.index.aliases}
+    others = (alias for alias in foreign if alias not in followed)
+    return sorted(alias for alias in others if not any(_fits(alias, one) for one in ignored))
+
+
+def _fits(alias: str, pattern: str) -> bool:
+    """Whether an alias is named by a pattern, in which only * stands for something else."""
+    return re.fullmatch(re.escape(pattern).replace(r"\*", ".*"), alias, re.DOTALL) is not None
 
 
 def _listed(aliases: Iterable[str]) -> str:
@@ -457,19 +476,45 @@ def _write_elsewhere(
             add=((target, names.write_alias, flag), *_written_until(view, left, now)),
             remove=tuple((index.name, names.write_alias) for index in left),
             specs={names.write_alias: view.spec_of(names.write_alias)},
-            alone=((names.write_alias, names.pattern),),
+            alone=((names.write_alias, names.pattern),) if names.generation_of(target) is not None else (),
         )
     )
     return [*actions, *(() if newest.unwritable else _readable(view, newest))]
+
+
+def _one_flag(view: View, write_index: Index, now: datetime) -> list[Action]:
+    """Beside the index that is marked as the write index, one without a flag looks as if it were written, for ever."""
+    alias = view.index_set.write_alias
+    left = [
+        one for one in view.state.behind(alias) if one.aliases[alias] is None and one.name != write_index.name
+    ]
+    if not left or not write_index.aliases[alias]:
+        return []
+    why = f"{write_index.name} is marked as the write index"
+    remove = tuple((index.name, alias) for index in left)
+    return [UpdateAliases(why, _written_until(view, left, now), remove)]
 
 
 def _written_until(
     view: View, indices: Iterable[Index], now: datetime
 ) -> tuple[tuple[str, str, bool | None], ...]:
     """The marks for indices that the write alias is taken from, as entries of UpdateAliases."""
-    members = {member.index.name for member in view.members}
-    mark = view.index_set.mark(WRITTEN, now)
-    return tuple((index.name, mark, None) for index in indices if index.name in members)
+    members = {member.index.name for member in (*view.dated, *view.generations)}
+    mark, alias = view.index_set.mark(WRITTEN, now), view.index_set.write_alias
+    left = [index for index in indices if index.name in members]
+    # With flags on them, those that are not the write index have ended long ago, unless none says that it is the one.
+    written = [index for index in left if index.aliases.get(alias) is not False] or left
+    if written:
+        _check_length(mark)
+    return tuple((index.name, mark, None) for index in written)
+
+
+def _check_length(mark: str) -> None:
+    if len(mark.encode()) > MAX_NAME_BYTES:
+        raise RefusedError(
+            f"the alias {mark} would have more than {MAX_NAME_BYTES} bytes, and what it tells can be kept nowhere else: the index "
+            "prefix is too long for that. Nothing was changed."
+        )
 
 
 def _readable(view: View, write_index: Index) -> list[Action]:
@@ -477,7 +522,7 @@ def _readable(view: View, write_index: Index) -> list[Action]:
     alias = view.index_set.read_alias
     if alias in write_index.aliases:
         return []
-    if view.state.behind(alias):
+    if any(member.readable and not member.readable_until for member in (*view.dated, *view.generations)):
         why, specs = "the write index was not readable", {alias: view.spec_of(alias)}
         return [UpdateAliases(why, add=((write_index.name, alias, None),), specs=specs)]
     names = dict.fromkeys([*(member.index.name for member in view.generations), write_index.name])
@@ -512,19 +557,27 @@ def plan_restore(
 
     wanted are names of the set. snapshot: repository, name and patience in seconds. Refuses an index that is neither here nor there.
     """
+    _refuse_concrete_alias(view)
     names = view.index_set
+    mark = names.mark(READABLE, until)
+    _check_length(mark)
+    there = [view.state.indices[name] for name in wanted if name in view.state.indices]
+    if unusable := [index for index in there if index.closed or index.aliases_blocked]:
+        state = "closed" if unusable[0].closed else f"blocked ({unusable[0].aliases_blocked})"
+        raise RefusedError(f"{unusable[0].name} is {state}: end that first. Nothing was changed.")
     missing = tuple(name for name in wanted if name not in view.state.indices)
     if missing and snapshot is None:
         raise RefusedError(
             f"{', '.join(missing)}: not in the cluster. Give snapshot_repository and snapshot, which es_maintenance told when it "
             "deleted them. Nothing was changed."
         )
-    actions: list[Action] = [Restore(*snapshot[:2], missing, snapshot[2])] if missing and snapshot else []
-    mark = names.mark(READABLE, until)
+    actions: list[Action] = (
+        [Restore(*snapshot[:2], missing, mark, snapshot[2])] if missing and snapshot else []
+    )
     add: list[tuple[str, str, bool | None]] = []
     remove: list[tuple[str, str]] = []
     for name in wanted:
-        aliases = view.state.indices[name].aliases if name in view.state.indices else {}
+        aliases = view.state.indices[name].aliases if name in view.state.indices else {mark: None}
         add += [(name, alias, None) for alias in (names.read_alias, mark) if alias not in aliases]
         remove += [(name, alias) for alias in names.marks(READABLE, aliases) if alias != mark]
     if add or remove:
@@ -567,11 +620,16 @@ def problems(view: View, ignored_aliases: tuple[str, ...] = ()) -> list[Problem]
     behind = view.state.behind(names.write_alias)
     if not behind:
         lost = f"no index is behind the write alias {names.write_alias}: es_rollover_init puts it back"
-        return [Problem("no_write_index", lost), *_troubles(view)] if view.generations else []
+        dated_only = not view.generations
+        return (
+            _held(view, ignored_aliases)
+            if dated_only
+            else [Problem("no_write_index", lost), *_troubles(view)]
+        )
     if view.write_index is None:
         many = f"{len(behind)} indices are behind {names.write_alias} and none of them is marked as the write index"
         return [Problem("no_write_index", many), *_troubles(view)]
-    found = []
+    found: list[Problem] = []
     if view.write_index.closed:
         lost = f"{view.write_index.name}, the write index, is closed: es_rollover_init goes on with a new generation"
         found.append(Problem("no_write_index", lost))

@@ -223,7 +223,7 @@ class View:
     @property
     def members(self) -> tuple[Member, ...]:
         """All that belongs to the set, in the order in which they stopped being written; what is still written is last."""
-        return tuple(sorted((*self.dated, *self.generations), key=_by_end_of_writing))
+        return tuple(sorted((*self.dated, *self.generations), key=by_end_of_writing))
 
     def spec_of(self, alias: str) -> Mapping[str, Any]:
         """What an alias is beyond its flag: as on the write index or, if that is not behind it, on the newest index that is."""
@@ -299,7 +299,8 @@ def _held(index_set: IndexSet, index: Index) -> datetime | None:
     return max(index_set.marks(READABLE, index.aliases).values(), default=None)
 
 
-def _by_end_of_writing(member: Member) -> tuple[bool, datetime, datetime, int, str]:
+def by_end_of_writing(member: Member) -> tuple[bool, datetime, datetime, int, str]:
+    """What members are sorted by, so that the one that stopped being written first comes first."""
     until, index = member.written_until, member.index
     return until is None, until or UNBORN, index.created, member.number or 0, index.name
 

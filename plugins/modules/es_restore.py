@@ -180,7 +180,7 @@ def prepare(params: Mapping[str, Any]) -> Job:
     sets = list(wanted)
     steps: dict[IndexSet, Planner] = {one: _planner(wanted[one], until, snapshot) for one in sets}
     separators = dict.fromkeys(sets, separator)
-    return Job({"restore": steps}, settles=True, may_be_missing=True, separators=separators)
+    return Job({"restore": steps}, settles=True, ages=False, may_be_missing=True, separators=separators)
 
 
 def _planner(wanted: list[str], until: datetime, snapshot: tuple[str, str, int] | None) -> Planner:

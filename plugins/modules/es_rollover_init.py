@@ -212,6 +212,7 @@ def prepare(params: Mapping[str, Any]) -> Job:
         templates=True,
         births=True,
         settles=True,
+        ages=False,
         after_move=dict.fromkeys(sets, partial(plan, moved=True)),
         may_be_missing=True,
         ilm_policy=policy,

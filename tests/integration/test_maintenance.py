@@ -96,7 +96,7 @@ def test_the_requests_are_few_and_do_not_grow_with_the_prefixes_but_for_rollover
         assert not done.message
         rollovers = [request for request in seen.requests if "/_rollover/" in request]
         assert len(rollovers) == 3 * len(prefixes)
-        assert len(seen.requests) == len(rollovers) + 5 + 4
+        assert len(seen.requests) == len(rollovers) + 6 + 4
 
 
 def test_each_record_type_has_its_own_rules(es: Elasticsearch) -> None:
@@ -300,7 +300,7 @@ def test_a_server_that_goes_away_is_told_once_with_what_was_done_before(es: Elas
     assert "no answer" in done.message
     assert len(done.message) < 300
     assert done.actions("rollover") == ["prod-jaeger-span-000005"]
-    assert len(flawed.requests) < 14
+    assert len(flawed.requests) < 15
 
 
 @pytest.mark.every_server("how long a URL may be is the server's rule")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.integration.test_maintenance import numbers
 from tests.support.modules import Answer, check_module, run_module
+from tests.support.proxy import proxy
 from tests.support.servers import Elasticsearch
 
 SPANS: dict[str, Any] = {"index_prefix": "prod", "record_types": ["span"]}
@@ -24,6 +25,34 @@ NIGHT: dict[str, Any] = {
         }
     ],
 }
+
+
+def test_a_night_that_had_looked_before_keeps_what_is_brought_back_meanwhile(es: Elasticsearch) -> None:
+    for clock, module, options in (
+        ("-40d", "es_rollover_init", {"shards": 1, "replicas": 0}),
+        ("-20d", "es_rollover", {"conditions": {"max_age": "0s"}}),
+        ("+0d", "es_lookback", {"unit_count": 7}),
+    ):
+        es.set_clock(clock)
+        assert run_module(module, server_urls=es.url, **SPANS, **options).changed
+    wanted = {"indices": ["prod-jaeger-span-000001"], "readable_until": "2100-01-01"}
+    brought: list[Answer] = []
+
+    def meanwhile(_method: str, path: str) -> None:
+        if "_rollover" in path and not brought:
+            brought.append(run_module("es_restore", server_urls=es.url, index_prefix="prod", **wanted))
+
+    with proxy(es.url, meanwhile) as slow:
+        entry = {
+            **SPANS,
+            "conditions": {"max_age": "1d"},
+            "lookback": {"unit_count": 7},
+            "retention": {"days": 14},
+        }
+        night = run_module("es_maintenance", server_urls=slow.url, index_sets=[entry])
+    assert brought[0].changed
+    assert not night.message
+    assert numbers(es, "prod") == ([1, 2, 3], [1, 2, 3], 3)
 
 
 @pytest.mark.every_server("a restored index is as the server makes it")

@@ -103,9 +103,20 @@ def _not_roots(folder: Path, user: str) -> str:
         return f"{folder} belongs to {_name_of(found.st_uid)}"
     if found.st_mode & 0o002:
         return f"{folder} is open to everybody"
+    if found.st_mode & 0o020 and (others := _members(found.st_gid) - {"root"}):
+        return f"{folder} is open to {', '.join(sorted(others))}"
     if _is_account(user) and user != "root" and _may(user, "-w", str(folder)):
         return f"{folder} is open to {user}"
     return ""
+
+
+def _members(group: int) -> set[str]:
+    """The accounts in a group."""
+    try:
+        named = grp.getgrgid(group).gr_mem
+    except KeyError:
+        named = []
+    return {*named, *(one.pw_name for one in pwd.getpwall() if one.pw_gid == group)}
 
 
 def _check_group(user: str, group: str) -> None:
@@ -119,8 +130,7 @@ def _check_group(user: str, group: str) -> None:
         raise Problem(f"there is no group {group or account.pw_gid} (rollover_schedule_group).") from None
     if found.gr_gid not in os.getgrouplist(user, account.pw_gid):
         raise Problem(f"the user {user} is not in the group {found.gr_name} (rollover_schedule_group).")
-    members = {*found.gr_mem, *(one.pw_name for one in pwd.getpwall() if one.pw_gid == found.gr_gid)}
-    if others := sorted(members - {user, "root"}):
+    if others := sorted(_members(found.gr_gid) - {user, "root"}):
         raise Problem(
             f"the group {found.gr_name} of the user {user} has other members ({', '.join(others[:3])}), who could read the job's "
             f"passwords: set rollover_schedule_group to a group of the user {user} alone."

@@ -42,6 +42,7 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._plans import (
     RetentionRule,
     plan_init,
     plan_lookback,
+    plan_restore,
     plan_retention,
     plan_rollover,
     problems,
@@ -516,6 +517,8 @@ def test_retention_leaves_strangers_alone_and_says_so() -> None:
         ("x-write", False, "*", ""),
         ("x", True, "*", "a write index"),
         ("x", None, "*", ""),
+        ("team[1]", None, "team[1]", ""),
+        ("team1", None, "team[1]", "behind the alias"),
         ("audit-jaeger-span-read", None, "", "behind the alias"),
         ("audit-jaeger-span-read", None, "audit-*-read", ""),
         ("audit-jaeger-span-read", None, "audit", "behind the alias"),
@@ -621,6 +624,89 @@ def test_what_was_brought_back_stays_until_its_time() -> None:
     limit = RetentionRule(rule(NOW - 7 * DAY), None, 1, only_unreadable=False)
     assert deleted(plan_retention(one, limit)) == [SPAN.generation_name(2), SPAN.generation_name(3)]
     assert problems(view(after(state, plan), SPAN)) == []
+
+
+def test_a_lookback_shows_again_what_another_run_hid_before_its_time() -> None:
+    mark = SPAN.mark(READABLE, NOW + DAY)
+    state = generations(SPAN, 9 * DAY, DAY)
+    state = state.put(state.indices[SPAN.generation_name(1)].with_alias(mark))
+    plan = plan_lookback(view(state, SPAN), rule(NOW - 7 * DAY))
+    assert view(after(state, plan), SPAN).generations[0].readable
+    assert plan_lookback(view(after(state, plan), SPAN), rule(NOW - 7 * DAY)).actions == ()
+
+
+def test_an_alias_of_a_quiet_dated_set_follows_its_newest_index() -> None:
+    """The job that writes dependencies comes after midnight: none is written when the night looks."""
+    names = [f"prod-jaeger-span-2026-06-0{day}" for day in range(1, 6)]
+    state = State({}).put(*(index(name, 9 * DAY, "team-dash") for name in names))
+    old = state.put(state.indices[names[0]].with_alias("legal-hold"))
+    one, limit = view(old, SPAN, NOW), RetentionRule(rule(NOW - 6 * DAY), **PERIODIC)
+    assert deleted(plan_retention(one, limit)) == names[1:3]
+    assert [problem.kind for problem in problems(one)] == ["held_by_alias"]
+    assert problems(one, ("legal-hold",)) == []
+
+
+@pytest.mark.parametrize(
+    ("flags", "left", "marked"),
+    [
+        ((False, False, True), [1, 2, 3], [3]),
+        ((False, False, False), [1, 2, 3], [1, 2, 3]),
+        ((None, None, None), [1, 2], [1, 2]),
+    ],
+)
+def test_what_a_flag_says_has_not_been_written_is_not_marked(
+    flags: tuple[bool | None, ...], left: list[int], marked: list[int]
+) -> None:
+    state = written((), closed=3 if flags[2] is not None else 0)
+    for number, flag in enumerate(flags, 1):
+        state = state.put(state.indices[SPAN.generation_name(number)].with_alias(SPAN.write_alias, flag))
+    plan = plan_init(view(state, SPAN), TEMPLATE, NOW, ilm=flags[2] is not None)
+    *_others, moved = [action for action in plan.actions if isinstance(action, UpdateAliases)]
+    assert [name[-1] for name, alias in moved.remove if alias == SPAN.write_alias] == [str(n) for n in left]
+    assert [name[-1] for name, alias, _flag in moved.add if alias == NOW_MARK] == [str(n) for n in marked]
+
+
+def test_beside_a_marked_write_index_no_other_looks_as_if_it_were_written() -> None:
+    state = written((1,))
+    state = state.put(state.indices[SPAN.generation_name(3)].with_alias(SPAN.write_alias, True))
+    found = after(state, plan_init(view(state, SPAN), TEMPLATE, NOW))
+    assert [one.name[-1] for one in found.behind(SPAN.write_alias)] == ["3"]
+    assert NOW_MARK in found.indices[SPAN.generation_name(1)].aliases
+
+
+def test_a_read_alias_on_what_was_brought_back_alone_is_lost() -> None:
+    state = written((3,))
+    for number in (1, 2, 3):
+        one = state.indices[SPAN.generation_name(number)].without_alias(SPAN.read_alias)
+        held = one.with_alias(SPAN.mark(READABLE, NOW + DAY)).with_alias(SPAN.read_alias)
+        state = state.put(held if number == 1 else one)
+    found = view(after(state, plan_init(view(state, SPAN), TEMPLATE, NOW)), SPAN)
+    assert all(member.readable for member in found.generations)
+
+
+def test_a_write_alias_on_strangers_alone_is_looked_for_nowhere_else() -> None:
+    """The pattern would find no index, which the server refuses."""
+    state = State({}).put(*(index(name, DAY, SPAN.write_alias) for name in ("old-a", "old-b")))
+    plan = plan_init(view(state, SPAN), TEMPLATE, NOW)
+    assert [one.name for one in after(state, plan).behind(SPAN.write_alias)] == ["old-b"]
+    assert not any(action.alone for action in plan.actions if isinstance(action, UpdateAliases))
+
+
+@pytest.mark.parametrize(
+    ("state", "index_set", "said"),
+    [
+        (written((2,), closed=3), SPAN, "000003 is closed: end that first"),
+        (written((2,), block="read_only"), SPAN, r"000003 is blocked \(read_only\): end that first"),
+        (State({}).put(index(SPAN.read_alias, DAY)), SPAN, "is an index, not an alias"),
+        (State({}), IndexSet("x" * 215, "span"), "would have more than 255 bytes"),
+    ],
+)
+def test_what_cannot_be_brought_back_is_refused_before_anything_is_restored(
+    state: State, index_set: IndexSet, said: str
+) -> None:
+    wanted = [index_set.generation_name(3)]
+    with pytest.raises(RefusedError, match=said):
+        plan_restore(view(state, index_set), wanted, NOW + DAY, ("repository", "snapshot", 1))
 
 
 SIZES = (500, 400, 300, 200, 100)
