@@ -300,6 +300,7 @@ def test_a_wrong_variable_changes_nothing() -> None:
             {"user": TRACY, "home": "/srv/link/jobs"},
             [f"/srv/of-a-group is open to {TRACY}"],
         ),
+        "home-open-to-a-group": ({"home": "/srv/link/jobs"}, [f"/srv/of-a-group is open to nobody, {TRACY}"]),
         "group-of-many": (
             {"user": TRACY, "group": "many"},
             [

@@ -103,10 +103,10 @@ def _not_roots(folder: Path, user: str) -> str:
         return f"{folder} belongs to {_name_of(found.st_uid)}"
     if found.st_mode & 0o002:
         return f"{folder} is open to everybody"
-    if found.st_mode & 0o020 and (others := _members(found.st_gid) - {"root"}):
-        return f"{folder} is open to {', '.join(sorted(others))}"
     if _is_account(user) and user != "root" and _may(user, "-w", str(folder)):
         return f"{folder} is open to {user}"
+    if found.st_mode & 0o020 and (others := _members(found.st_gid) - {"root"}):
+        return f"{folder} is open to {', '.join(sorted(others))}"
     return ""
 
 
