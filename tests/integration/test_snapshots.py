@@ -7,6 +7,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -164,17 +165,18 @@ def test_a_snapshot_of_the_same_name_that_another_run_has_made_keeps_nothing_saf
         "cluster_uuid": uuid,
         "indices": {},
     }
+    made: list[str] = []
+
+    def first(method: str, path: str, *, told: Any) -> Fault | None:
+        if method == "PUT" and "/_snapshot/backup/" in path and not made:
+            made.append(path.partition("?")[0])
+            body = {"indices": ",".join(OLD), "metadata": told}
+            sets.request("PUT", f"{made[0]}?wait_for_completion=true", body)
+        return None
+
     for told in (None, theirs):
-        made: list[str] = []
-
-        def first(method: str, path: str, told: Any = told, made: list[str] = made) -> Fault | None:
-            if method == "PUT" and "/_snapshot/backup/" in path and not made:
-                made.append(path.partition("?")[0])
-                body = {"indices": ",".join(OLD), "metadata": told}
-                sets.request("PUT", f"{made[0]}?wait_for_completion=true", body)
-            return None
-
-        with proxy(sets.url, first) as raced:
+        made.clear()
+        with proxy(sets.url, partial(first, told=told)) as raced:
             done = clean(raced.url)
         assert made
         assert f"{made[0].rpartition('/')[2]} in repository backup is not this run's" in done.message
