@@ -415,6 +415,9 @@ def needed_by(member: Member, view: View, ignored: tuple[str, ...] = ()) -> list
     leading = [one for one in every if one.is_write_index]
     if not leading and not view.generations:  # dated indices, of which none is written now
         leading = [max(every, key=by_end_of_writing)]
+        leading = [
+            one for one in leading if one.index.name != member.index.name
+        ]  # which would leave the alias empty
     followed = {alias for one in leading for alias in one.index.aliases}
     others = (alias for alias in foreign if alias not in followed)
     return sorted(alias for alias in others if not any(_fits(alias, one) for one in ignored))
@@ -653,7 +656,10 @@ def problems(view: View, ignored_aliases: tuple[str, ...] = ()) -> list[Problem]
 
 def held_back(view: View, ignored_aliases: tuple[str, ...] = ()) -> dict[str, list[str]]:
     """The hidden indices that others' aliases keep from being deleted, each with these aliases."""
-    hidden = (member for member in view.members if not member.readable and not member.is_write_index)
+    ended = (
+        view.members if view.generations else view.members[:-1]
+    )  # the newest of dated indices is not held back
+    hidden = (member for member in ended if not member.readable and not member.is_write_index)
     needed = {member.index.name: needed_by(member, view, ignored_aliases) for member in hidden}
     return {name: aliases for name, aliases in needed.items() if aliases}
 

@@ -176,6 +176,8 @@ class World:
         """Somebody brings an index back from its snapshot, without aliases."""
         if name in self.gone and name not in self.records:
             self.records[name] = replace(self.gone.pop(name), aliases={}, closed=False, blocks=frozenset())
+            for document in self.records[name].documents:
+                document.unknowable = True  # the mark that told it is gone with the aliases
 
     def hold(self, one: IndexSet, name: str, days: int) -> None:
         """Somebody asks for an index to be readable for so many days."""

@@ -392,6 +392,9 @@ class Histories(RuleBasedStateMachine):
             *(write if len(write) == 1 else []),
             self.world.today(one),
         ]  # on two it does not say which is the write index
+        if not any(other in self.world.records for other in current) and not self.world.generations(one):
+            newest = self.world.view(one, self.now).members[-1:]  # of dated indices that nobody writes to now
+            current = [member.index.name for member in newest if member.index.name != name]
         written = {
             a for other in current if other in self.world.records for a in self.world.records[other].aliases
         }
