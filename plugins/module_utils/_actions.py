@@ -120,7 +120,7 @@ class CreateIndex(_Certain):
 
     def apply(self, cluster: Cluster) -> Outcome:
         cluster.check_template(self.index, self.template)
-        cluster.create_index(self.index, alias_bodies(self.aliases, self.specs))
+        cluster.create_index(self.index, _alias_bodies(self.aliases, self.specs))
         return DONE
 
     def predict(self, state: State) -> State:
@@ -155,10 +155,7 @@ class UpdateAliases(_Certain):
 
     def apply(self, cluster: Cluster) -> Outcome:
         elsewhere = tuple((pattern, alias) for alias, pattern in self.alone)
-        bodies = tuple(
-            (name, alias, alias_body(flag, self.specs.get(alias))) for name, alias, flag in self.add
-        )
-        cluster.update_aliases(bodies, elsewhere + self.remove)
+        cluster.update_aliases(self.bodies, elsewhere + self.remove)
         return DONE
 
     def predict(self, state: State) -> State:
@@ -178,6 +175,11 @@ class UpdateAliases(_Certain):
         if self._elsewhere(state):  # taken away there and added here in one step, or not at all
             return replace(self, remove=remove)
         return replace(self, add=add, remove=remove, alone=()) if add or remove else None
+
+    @property
+    def bodies(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """What is to be added, as the server takes it: index, alias, what the alias is."""
+        return [(name, alias, _alias_body(flag, self.specs.get(alias))) for name, alias, flag in self.add]
 
     def _elsewhere(self, state: State) -> list[tuple[str, str]]:
         """Where the aliases that are to be alone are besides."""
@@ -228,7 +230,7 @@ class Rollover:
         return Outcome(True, new_index=name) if conditions_met(found) else Outcome(False, _unmet(found))
 
     def apply(self, cluster: Cluster) -> Outcome:
-        bodies = alias_bodies(self.aliases, self.specs)
+        bodies = _alias_bodies(self.aliases, self.specs)
         name, found = cluster.rollover(self.write_alias, self.target, self.conditions, bodies)
         return Outcome(True, new_index=name) if name else Outcome(False, _unmet(found))
 
@@ -376,9 +378,9 @@ class Adopt(_Certain):
         ]
 
     @property
-    def bodies(self) -> tuple[tuple[str, str, Mapping[str, Any]], ...]:
-        """What is to be added, as the server takes it: index, alias, what the alias is."""
-        return tuple((name, alias, alias_body(flag, self.specs.get(alias))) for name, alias, flag in self.add)
+    def swap(self) -> UpdateAliases:
+        """What becomes of aliases, in the one request that deletes the sources."""
+        return UpdateAliases("", self.add, (*self.remove, (self.target, self.marker)), self.specs)
 
     def apply(self, cluster: Cluster) -> Outcome:
         cluster.check_template(self.target, self.template)
@@ -388,8 +390,7 @@ class Adopt(_Certain):
     def predict(self, state: State) -> State:
         if self.target not in state.indices:
             state = state.put(Index(self.target, UNBORN))
-        swap = UpdateAliases("", self.add, (*self.remove, (self.target, self.marker)), self.specs)
-        return swap.predict(state.drop(self.sources))
+        return self.swap.predict(state.drop(self.sources))
 
     def remaining(self, state: State) -> Action | None:
         return self if any(source in state.indices for source in self.sources) else None
@@ -459,14 +460,14 @@ def merge(actions: Sequence[Action]) -> list[tuple[Action, Parts]]:
     return merged
 
 
-def alias_body(flag: bool | None, spec: Mapping[str, Any] | None) -> dict[str, Any]:
+def _alias_body(flag: bool | None, spec: Mapping[str, Any] | None) -> dict[str, Any]:
     """An alias as the server takes it: its flag, if it has one, and what it is beyond that."""
     return {**({} if flag is None else {"is_write_index": flag}), **(spec or {})}
 
 
-def alias_bodies(aliases: Mapping[str, bool | None], specs: Specs) -> dict[str, dict[str, Any]]:
+def _alias_bodies(aliases: Mapping[str, bool | None], specs: Specs) -> dict[str, dict[str, Any]]:
     """Aliases as the server takes them, by name."""
-    return {alias: alias_body(flag, specs.get(alias)) for alias, flag in aliases.items()}
+    return {alias: _alias_body(flag, specs.get(alias)) for alias, flag in aliases.items()}
 
 
 def _new_index(name: str, aliases: Mapping[str, bool | None], specs: Specs) -> Index:

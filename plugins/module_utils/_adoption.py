@@ -41,6 +41,14 @@ _SCROLL = "5m"
 Send = Callable[[str, str, Any, Mapping[str, str]], Mapping[str, Any]]
 
 
+def alias_actions(
+    add: Iterable[tuple[str, str, Mapping[str, Any]]], remove: Iterable[tuple[str, str]]
+) -> list[dict[str, Any]]:
+    """The actions of a request that adds and removes aliases. Entries: index, alias, what the alias is; index or pattern, alias."""
+    removed = [{"remove": {"index": index, "alias": alias}} for index, alias in remove]
+    return removed + [{"add": {"index": index, "alias": alias, **body}} for index, alias, body in add]
+
+
 @dataclass(frozen=True)
 class Adopted:
     """How many documents were moved, and for how many seconds nothing could be written."""
@@ -240,9 +248,7 @@ class Adoption:
     def _swap(self) -> None:
         wanted = self._wanted
         actions: list[dict[str, Any]] = [{"remove_index": {"index": source}} for source in wanted.sources]
-        actions += [{"remove": {"index": index, "alias": alias}} for index, alias in wanted.remove]
-        actions.append({"remove": {"index": wanted.target, "alias": wanted.marker}})
-        actions += [{"add": {"index": index, "alias": alias, **body}} for index, alias, body in wanted.bodies]
+        actions += alias_actions(wanted.swap.bodies, wanted.swap.remove)
         answer = self._ask("POST", "/_aliases", {"actions": actions})
         if answer.get("acknowledged") is not True or shortfall(answer):
             raise OutcomeUnknownError("POST /_aliases was not acknowledged, or not for all of it")

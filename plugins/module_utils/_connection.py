@@ -30,7 +30,11 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from urllib.parse import quote, urlencode, urlsplit
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._actions import batches
-from ansible_collections.tracestack.jaeger.plugins.module_utils._adoption import Adopted, Adoption
+from ansible_collections.tracestack.jaeger.plugins.module_utils._adoption import (
+    Adopted,
+    Adoption,
+    alias_actions,
+)
 from ansible_collections.tracestack.jaeger.plugins.module_utils._errors import (
     ODD,
     AuthenticationFailedError,
@@ -324,7 +328,7 @@ class Cluster:
 
     def check_snapshot(self, repository: str, name: str, indices: Iterable[str]) -> None:
         """Raise RefusedError where there is no such snapshot, or where it has not succeeded or lacks an index."""
-        path = f"/_snapshot/{_quoted(repository)}/{_quoted(name)}"
+        path = _snapshot_path(repository, name)
         found = self._get_or_none(path, _snapshot_state)
         if found is None:
             raise RefusedError(
@@ -408,11 +412,7 @@ class Cluster:
         self, add: Iterable[tuple[str, str, Mapping[str, Any]]], remove: Iterable[tuple[str, str]]
     ) -> None:
         """Add and remove aliases, all in one atomic step. Entries: index, alias, what the alias is; index or pattern, alias."""
-        actions: list[dict[str, Any]] = [
-            {"remove": {"index": index, "alias": alias}} for index, alias in remove
-        ]
-        actions += [{"add": {"index": index, "alias": alias, **body}} for index, alias, body in add]
-        self._change("POST", "/_aliases", {"actions": actions})
+        self._change("POST", "/_aliases", {"actions": alias_actions(add, remove)})
 
     def end_write_block(self, index: str) -> None:
         """Let an index be written again."""
@@ -429,7 +429,7 @@ class Cluster:
         What the snapshot says of itself tells whose it is. Raises RefusedError for any other end than SUCCESS, if an index is
         not in it, or if it is not this run's, of this cluster and of the indices that are there now.
         """
-        path = f"/_snapshot/{_quoted(repository)}/{_quoted(name)}"
+        path = _snapshot_path(repository, name)
         wanted = set(indices)
         before = self._index_uuids(wanted)
         told = {
@@ -489,7 +489,7 @@ class Cluster:
             ],
         }
         if body["indices"]:
-            self._change("POST", f"/_snapshot/{_quoted(repository)}/{_quoted(name)}/_restore", body)
+            self._change("POST", f"{_snapshot_path(repository, name)}/_restore", body)
         self.update_aliases([(index, mark, {}) for index in names], [])
         end = time.monotonic() + seconds
         attempt = 0
@@ -575,9 +575,8 @@ class Cluster:
         """The uuid of the cluster behind all URLs, of those that answer now."""
         found: dict[str, str] = {}
         for url in self._send.each_url():
-            with suppress(
-                OutcomeUnknownError
-            ):  # who is silent now is asked before anything that it says counts
+            # Who is silent now is asked before anything that it says counts.
+            with suppress(OutcomeUnknownError):
                 found[url] = self._ask_uuid()
         if not found:
             found[self._send.url] = self._get("/", _uuid)
@@ -759,9 +758,8 @@ class _Sender:
         """
         from urllib3.util.connection import is_connection_dropped
 
-        waiting = (
-            self._transports[self._at].node_pool.get().pool.pool
-        )  # the last one that was used is taken first
+        # The last one that was used is taken first.
+        waiting = self._transports[self._at].node_pool.get().pool.pool
         last = waiting.queue[-1] if waiting and waiting.queue else None
         return None if last is None or is_connection_dropped(last) else last.sock
 
@@ -907,6 +905,10 @@ def _version_and_clock(rows: Any) -> tuple[str, datetime]:
 
 def _quoted(name: str) -> str:
     return quote(name, safe="*")
+
+
+def _snapshot_path(repository: str, name: str) -> str:
+    return f"/_snapshot/{_quoted(repository)}/{_quoted(name)}"
 
 
 def _target(names: Iterable[str]) -> str:

@@ -41,7 +41,6 @@ from ansible_collections.tracestack.jaeger.plugins.module_utils._state import (
     Member,
     Template,
     View,
-    by_end_of_writing,
 )
 
 
@@ -92,12 +91,9 @@ class AgeRule:
         if self.cutoff is None:
             return "not limited by age"
         if self.counted_from(member) >= self.cutoff:
-            creation = self.age_from == "creation"
-            said = (
-                f"created {_iso(member.index.created)}"
-                if creation
-                else f"written until {_iso(member.written_until)}"
-            )
+            said = f"written until {_iso(member.written_until)}"
+            if self.age_from == "creation":
+                said = f"created {_iso(member.index.created)}"
             return f"{said}, not before the cut-off {_iso(self.cutoff)}"
         return self.protects(member, record_type)
 
@@ -108,12 +104,7 @@ class AgeRule:
 
     def by_age(self, members: Iterable[Member]) -> list[Member]:
         """Members, the oldest first; what is still written is last."""
-
-        def place(member: Member) -> tuple[bool, datetime, datetime, int, str]:
-            index, written = member.index, member.written_until is None
-            return written, self.counted_from(member), index.created, member.number or 0, index.name
-
-        return sorted(members, key=place)
+        return sorted(members, key=lambda member: member.place(self.counted_from(member)))
 
     def protects(self, member: Member, record_type: str) -> str | None:
         """Why an index must stay however old it is, or None if it need not."""
@@ -411,13 +402,8 @@ def needed_by(member: Member, view: View, ignored: tuple[str, ...] = ()) -> list
     foreign = [alias for alias in member.index.aliases if not view.index_set.owns(alias)]
     if not foreign:
         return []
-    every = (*view.dated, *view.generations)
-    leading = [one for one in every if one.is_write_index]
-    if not leading and not view.generations:  # dated indices, of which none is written now
-        leading = [max(every, key=by_end_of_writing)]
-        leading = [
-            one for one in leading if one.index.name != member.index.name
-        ]  # which would leave the alias empty
+    # What is not written now can be deleted itself, and would leave its aliases empty.
+    leading = (one for one in view.leading if one.is_write_index or one.index.name != member.index.name)
     followed = {alias for one in leading for alias in one.index.aliases}
     others = (alias for alias in foreign if alias not in followed)
     return sorted(alias for alias in others if not any(_fits(alias, one) for one in ignored))
@@ -502,7 +488,7 @@ def _written_until(
     view: View, indices: Iterable[Index], now: datetime
 ) -> tuple[tuple[str, str, bool | None], ...]:
     """The marks for indices that the write alias is taken from, as entries of UpdateAliases."""
-    members = {member.index.name for member in (*view.dated, *view.generations)}
+    members = {member.index.name for member in view.members}
     mark, alias = view.index_set.mark(WRITTEN, now), view.index_set.write_alias
     left = [index for index in indices if index.name in members]
     # With flags on them, those that are not the write index have ended long ago, unless none says that it is the one.
@@ -525,7 +511,7 @@ def _readable(view: View, write_index: Index) -> list[Action]:
     alias = view.index_set.read_alias
     if alias in write_index.aliases:
         return []
-    if any(member.readable and not member.readable_until for member in (*view.dated, *view.generations)):
+    if any(member.readable and not member.readable_until for member in view.members):
         why, specs = "the write index was not readable", {alias: view.spec_of(alias)}
         return [UpdateAliases(why, add=((write_index.name, alias, None),), specs=specs)]
     names = dict.fromkeys([*(member.index.name for member in view.generations), write_index.name])
@@ -623,12 +609,9 @@ def problems(view: View, ignored_aliases: tuple[str, ...] = ()) -> list[Problem]
     behind = view.state.behind(names.write_alias)
     if not behind:
         lost = f"no index is behind the write alias {names.write_alias}: es_rollover_init puts it back"
-        dated_only = not view.generations
-        return (
-            _held(view, ignored_aliases)
-            if dated_only
-            else [Problem("no_write_index", lost), *_troubles(view)]
-        )
+        if not view.generations:
+            return _held(view, ignored_aliases)
+        return [Problem("no_write_index", lost), *_troubles(view)]
     if view.write_index is None:
         many = f"{len(behind)} indices are behind {names.write_alias} and none of them is marked as the write index"
         return [Problem("no_write_index", many), *_troubles(view)]
@@ -656,10 +639,8 @@ def problems(view: View, ignored_aliases: tuple[str, ...] = ()) -> list[Problem]
 
 def held_back(view: View, ignored_aliases: tuple[str, ...] = ()) -> dict[str, list[str]]:
     """The hidden indices that others' aliases keep from being deleted, each with these aliases."""
-    ended = (
-        view.members if view.generations else view.members[:-1]
-    )  # the newest of dated indices is not held back
-    hidden = (member for member in ended if not member.readable and not member.is_write_index)
+    leading = {member.index.name for member in view.leading}
+    hidden = (m for m in view.members if not m.readable and m.index.name not in leading)
     needed = {member.index.name: needed_by(member, view, ignored_aliases) for member in hidden}
     return {name: aliases for name, aliases in needed.items() if aliases}
 

@@ -9,6 +9,7 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
+from functools import cached_property
 from typing import Any
 
 from ansible_collections.tracestack.jaeger.plugins.module_utils._naming import (
@@ -196,6 +197,11 @@ class Member:
     written_until: datetime | None
     readable_until: datetime | None = None
 
+    def place(self, ended: datetime | None) -> tuple[bool, datetime, datetime, int, str]:
+        """What members are sorted by, the oldest first, if this one's age counts from ended; what is still written is last."""
+        index = self.index
+        return self.written_until is None, ended or UNBORN, index.created, self.number or 0, index.name
+
 
 @dataclass(frozen=True)
 class View:
@@ -220,17 +226,26 @@ class View:
         """The highest generation there is; 0 if there is none."""
         return max((member.number or 0 for member in self.generations), default=0)
 
-    @property
+    @cached_property
     def members(self) -> tuple[Member, ...]:
         """All that belongs to the set, in the order in which they stopped being written; what is still written is last."""
-        return tuple(sorted((*self.dated, *self.generations), key=by_end_of_writing))
+        return tuple(
+            sorted((*self.dated, *self.generations), key=lambda member: member.place(member.written_until))
+        )
+
+    @cached_property
+    def leading(self) -> tuple[Member, ...]:
+        """The members whose aliases others follow: what is written now or, of dated indices of which nothing is, the newest."""
+        written = tuple(member for member in self.members if member.is_write_index)
+        return written or (() if self.generations else self.members[-1:])
 
     def spec_of(self, alias: str) -> Mapping[str, Any]:
         """What an alias is beyond its flag: as on the write index or, if that is not behind it, on the newest index that is."""
-        behind = sorted(self.state.behind(alias), key=lambda index: (index.created, index.name))
-        if self.write_index and alias in self.write_index.aliases:
-            behind.append(self.write_index)
-        return behind[-1].specs.get(alias, {}) if behind else {}
+        write_index = self.write_index
+        if write_index is None or alias not in write_index.aliases:
+            behind = self.state.behind(alias)
+            write_index = max(behind, key=lambda index: (index.created, index.name), default=None)
+        return write_index.specs.get(alias, {}) if write_index else {}
 
     @property
     def concrete(self) -> tuple[str, ...]:
@@ -297,12 +312,6 @@ def _latest(index_set: IndexSet, index: Index, ended: datetime) -> datetime:
 
 def _held(index_set: IndexSet, index: Index) -> datetime | None:
     return max(index_set.marks(READABLE, index.aliases).values(), default=None)
-
-
-def by_end_of_writing(member: Member) -> tuple[bool, datetime, datetime, int, str]:
-    """What members are sorted by, so that the one that stopped being written first comes first."""
-    until, index = member.written_until, member.index
-    return until is None, until or UNBORN, index.created, member.number or 0, index.name
 
 
 def _belongs(index: Index, index_set: IndexSet) -> bool:
