@@ -9,7 +9,6 @@ what community.docker sent. That Docker then runs it is not tested (docs/verifie
 from __future__ import annotations
 
 import json
-import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -21,6 +20,7 @@ import pytest
 from tests.support.modules import run_module
 from tests.support.playbooks import play_on
 from tests.support.servers import Elasticsearch
+from tests.support.serving import serving
 
 ELASTICSEARCH_IMAGE = "docker.elastic.co/elasticsearch/elasticsearch:7.17.1"
 JAEGER_IMAGE = "jaegertracing/all-in-one:1.57"
@@ -76,10 +76,8 @@ def docker() -> Iterator[Listener]:
     """The listener, running."""
     server = Listener(("127.0.0.1", 0), Handler)
     server.created = []
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 PLAYBOOK = """

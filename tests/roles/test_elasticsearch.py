@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import re
 import shutil
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -18,6 +17,7 @@ import pytest
 from tests.support.playbooks import files, path_without, processes, set_up
 from tests.support.proxy import Fault, nth, proxy
 from tests.support.servers import Elasticsearch, free_port
+from tests.support.serving import serving
 
 EXTERNAL = {"elasticsearch_method": "external"}
 
@@ -121,12 +121,8 @@ class Stranger(BaseHTTPRequestHandler):
 @contextmanager
 def stranger() -> Iterator[str]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Stranger)
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    try:
+    with serving(server):
         yield f"http://127.0.0.1:{server.server_address[1]}"
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,6 @@ import os
 import re
 import shutil
 import subprocess
-import threading
 from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +25,7 @@ import pytest
 
 from tests.support.playbooks import Run, path_without, play, play_on
 from tests.support.servers import ROOT
+from tests.support.serving import serving
 
 PLAYER = ROOT / "tests/support/minikube/recorded_minikube.py"
 ANSWERS = ROOT / "tests/support/minikube/answers"
@@ -508,10 +508,8 @@ class Releases(ThreadingHTTPServer):
 def release() -> Iterator[Releases]:
     """Minikube, which is the player of recorded answers, and kubectl, which is not run."""
     server = Releases({"minikube": PLAYER.read_bytes(), "kubectl": b"#!/bin/sh\nexit 1\n"})
-    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
-    yield server
-    server.shutdown()
-    server.server_close()
+    with serving(server):
+        yield server
 
 
 def from_release(release: Releases, name: str) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from socketserver import BaseRequestHandler, ThreadingTCPServer
 from urllib.parse import urlsplit
 
+from tests.support.serving import serving
+
 
 @dataclass
 class Balancer:
@@ -42,12 +44,8 @@ def balancer(targets: Sequence[str]) -> Iterator[Balancer]:
     server.daemon_threads = True
     server.block_on_close = False  # a connection that the client keeps does not hold the test
     running = Balancer(f"http://127.0.0.1:{server.server_address[1]}")
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
+    with serving(server):
         yield running
-    finally:
-        server.shutdown()
-        server.server_close()
 
 
 def _pump(source: socket.socket, sink: socket.socket) -> None:

@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import json
 import ssl
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -19,6 +18,7 @@ from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import AuthResult, Envelope, LoginPassword, Session
 
 from tests.support.servers import free_port
+from tests.support.serving import serving
 
 
 @dataclass
@@ -99,9 +99,5 @@ def hook_server(path: str = "/") -> Iterator[Hook]:
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.block_on_close = False
     hook.url = f"http://127.0.0.1:{server.server_address[1]}{path}"
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
-    try:
+    with serving(server):
         yield hook
-    finally:
-        server.shutdown()
-        server.server_close()

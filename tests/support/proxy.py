@@ -16,6 +16,8 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import urlsplit
 
+from tests.support.serving import serving
+
 
 @dataclass(frozen=True)
 class Fault:
@@ -149,10 +151,5 @@ def proxy(target: str, choose: Chooser = lambda _method, _path: None) -> Iterato
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.block_on_close = False  # a stalled answer does not hold the test
     running = Proxy(f"http://127.0.0.1:{server.server_address[1]}", target, choose)
-    thread = threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True)
-    thread.start()
-    try:
+    with serving(server):
         yield running
-    finally:
-        server.shutdown()
-        server.server_close()
